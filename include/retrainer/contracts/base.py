@@ -35,10 +35,6 @@ class Contract(BaseModel):
         """One line of canonical JSON."""
         return canonical_json(self.model_dump(mode="json"))
 
-    def digest(self) -> str:
-        """SHA-256 (64 hex digits) of `to_json()`."""
-        return digest_json(self.model_dump(mode="json"))
-
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The value that `to_json` wrote.
