@@ -1,0 +1,1 @@
+"""The declaration of a model, typed; and the settings of this machine, read once."""

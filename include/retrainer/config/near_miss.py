@@ -1,0 +1,39 @@
+"""\"Did you mean\": the nearest valid name, and at most ten of them listed."""
+
+import difflib
+from collections.abc import Iterable
+
+_LISTED = 10
+
+
+def nearest(value: str, allowed: Iterable[str]) -> str | None:
+    """The name of `allowed` most like `value`, or None where none is like it. Last parts of dotted paths count too."""
+    names = list(allowed)
+    close = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
+    if close:
+        return close[0]
+    by_tail = {name.rpartition(".")[2]: name for name in names}
+    tail = difflib.get_close_matches(value.rpartition(".")[2], by_tail, n=1, cutoff=0.6)
+    return by_tail[tail[0]] if tail else None
+
+
+def listed(allowed: Iterable[str], *, near: str | None = None) -> str:
+    """At most ten names, the nearest first, and how many more there are."""
+    names = sorted(allowed, key=lambda name: (name != near, name))
+    shown = ", ".join(names[:_LISTED])
+    more = len(names) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def one_of(value: str, allowed: Iterable[str], *, what: str) -> str:
+    """`value`, if it is allowed.
+
+    Raises:
+        ValueError: it is not; the message names the nearest and lists what is allowed.
+    """
+    names = list(allowed)
+    if value in names:
+        return value
+    near = nearest(value, names)
+    meant = f"; did you mean {near!r}?" if near else ""
+    raise ValueError(f"unknown {what} {value!r}{meant} (allowed: {listed(names, near=near)})")

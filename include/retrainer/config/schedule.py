@@ -1,0 +1,103 @@
+"""When the model is retrained, and the intervals that follow from it."""
+
+from datetime import date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from pydantic import Field, field_validator, model_validator
+
+from retrainer.config.near_miss import one_of
+from retrainer.config.section import Section
+from retrainer.contracts import Interval
+
+
+class Schedule(Section):
+    """Nightly, or whenever the cron expression says; and on new data."""
+
+    cron: str
+    """Five-field cron expression in the time zone below. A run's interval lasts from one match to the next."""
+    timezone: str = "UTC"
+    """IANA name, such as America/New_York."""
+    start: date
+    """First day that may be trained on or backfilled, local time."""
+    end: date | None = None
+    """No run starts an interval on or after this day, local time. Leave out for a live model."""
+    on_new_data: bool = True
+    """Also run when the asset of the row table is updated."""
+
+    @field_validator("cron")
+    @classmethod
+    def _valid_cron(cls, value: str) -> str:
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError(f"must be a five-field cron expression such as '0 0 * * *', got {value!r}")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        return one_of(value, available_timezones(), what="time zone")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"end {self.end} must be after start {self.start}")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    def interval_before(self, as_of: datetime) -> Interval:
+        """The last interval that is over at `as_of` (aware): the one that ends at or before it."""
+        end = self._previous(as_of, inclusive=True)
+        return Interval(start=self._previous(end), end=end)
+
+    def intervals(self, start: datetime, end: datetime) -> list[Interval]:
+        """Every interval that lies in [start, end) (both aware), in order. Keys are unique also when clocks change."""
+        found: list[Interval] = []
+        boundary = self._previous(end, inclusive=True)
+        while boundary > start:
+            before = self._previous(boundary)
+            if before < start:
+                break
+            found.append(Interval(start=before, end=boundary))
+            boundary = before
+        return found[::-1]
+
+    def days_before(self, moment: datetime, days: int) -> datetime:
+        """`moment` (aware) minus `days` calendar days of this time zone: the same wall-clock time."""
+        local = moment.astimezone(self.zone).replace(tzinfo=None) - timedelta(days=days)
+        return self._aware(local)
+
+    def _previous(self, moment: datetime, *, inclusive: bool = False) -> datetime:
+        local = moment.astimezone(self.zone).replace(tzinfo=None)
+        if inclusive and croniter.match(self.cron, local) and self._aware(local) == moment:
+            return moment
+        matches = croniter(self.cron, local)
+        while True:
+            candidate = self._aware(matches.get_prev(datetime))
+            if candidate < moment:
+                return candidate
+
+    def _aware(self, local: datetime) -> datetime:
+        """Local wall-clock time as a moment; a time skipped by the clocks becomes the moment they were moved to."""
+        return local.replace(tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
+
+
+class Windows(Section):
+    """Which past a run learns from and which it is judged on: training, then gap, then holdout, which ends at as_of."""
+
+    training_days: int = Field(ge=1, le=3660)
+    """Calendar days to learn from."""
+    holdout_days: int = Field(ge=1, le=366)
+    """Calendar days to compare champion and challenger on; newer than either has seen."""
+    gap_days: int = Field(default=0, ge=0, le=366)
+    """Calendar days left out between the two. Labels of training rows must be known by the end of the gap."""
+    min_coverage: float = Field(default=0.8, gt=0, le=1)
+    """Share of the intervals of both windows that must be there and valid, 0 to 1."""
+    min_training_rows: int = Field(default=1000, ge=2)
+    """Fewer labelled rows than this: the run stops as bad data."""
+    min_holdout_rows: int = Field(default=200, ge=2)
+    """Fewer labelled rows than this: the challenger is rejected for that reason."""

@@ -1,0 +1,100 @@
+"""The JSON Schema of a declaration: for editors, and for naming the keys that are allowed at a place."""
+
+from functools import cache
+
+from pydantic import JsonValue
+
+from retrainer.config.declaration import ModelConfig
+
+_Schema = dict[str, JsonValue]
+
+
+@cache
+def json_schema() -> _Schema:
+    """JSON Schema (draft 2020-12) of config/models/<model>.yaml."""
+    schema: _Schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **ModelConfig.model_json_schema(mode="validation"),
+    }
+    return schema
+
+
+def key_path(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """A pydantic error location without the parts that are not keys: tags and class names of unions."""
+    path: list[str | int] = []
+    nodes = [json_schema()]
+    for part in location:
+        below = _below(nodes, part)
+        branches = [] if below else _branches(nodes, part)
+        if branches:
+            nodes = branches
+            continue
+        path.append(part)
+        nodes = below
+    return tuple(path)
+
+
+def allowed_keys(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that a declaration may have at `path`; of a union, those of all its members."""
+    nodes = [json_schema()]
+    for part in path:
+        nodes = _below(nodes, part)
+    names: dict[str, None] = {}
+    for node in _members(nodes):
+        properties = node.get("properties")
+        if isinstance(properties, dict):
+            names.update(dict.fromkeys(properties))
+    return list(names)
+
+
+def _resolve(node: JsonValue) -> _Schema:
+    assert isinstance(node, dict)
+    reference = node.get("$ref")
+    if not isinstance(reference, str):
+        return node
+    definitions = json_schema()["$defs"]
+    assert isinstance(definitions, dict)
+    return _resolve(definitions[reference.rpartition("/")[2]])
+
+
+def _members(nodes: list[_Schema]) -> list[_Schema]:
+    """`nodes` with references followed and unions taken apart."""
+    found: list[_Schema] = []
+    for node in map(_resolve, nodes):
+        union = node.get("anyOf") or node.get("oneOf")
+        if isinstance(union, list):
+            found += _members([_resolve(member) for member in union])
+        else:
+            found.append(node)
+    return found
+
+
+def _below(nodes: list[_Schema], part: str | int) -> list[_Schema]:
+    """The schemas of what stands under key or index `part`."""
+    found: list[_Schema] = []
+    for node in _members(nodes):
+        properties = node.get("properties")
+        inner: JsonValue = None
+        if isinstance(part, int):
+            inner = node.get("items")
+        elif isinstance(properties, dict) and part in properties:
+            inner = properties[part]
+        elif properties is None:
+            inner = node.get("additionalProperties")
+            patterns = node.get("patternProperties")
+            if not isinstance(inner, dict) and isinstance(patterns, dict):
+                inner = next(iter(patterns.values()), None)
+        if isinstance(inner, dict):
+            found.append(_resolve(inner))
+    return found
+
+
+def _branches(nodes: list[_Schema], part: str | int) -> list[_Schema]:
+    """The members of a union that pydantic names `part`: by discriminator value or by class."""
+    found: list[_Schema] = []
+    for node in _members(nodes):
+        by = node.get("properties")
+        tag = by.get("by") if isinstance(by, dict) else None
+        if node.get("title") == part or (isinstance(tag, dict) and tag.get("const") == part):
+            found.append(node)
+    return found
