@@ -1,0 +1,17 @@
+"""From features to a fitted scikit-learn pipeline: cutting the windows, choosing parameters, fitting, always seeded."""
+
+from retrainer.training.fit import check_examples, fit
+from retrainer.training.pipeline import build_pipeline, load_function
+from retrainer.training.search import Trial, search_parameters
+from retrainer.training.split import Examples, labelled_examples
+
+__all__ = [
+    "Examples",
+    "Trial",
+    "build_pipeline",
+    "check_examples",
+    "fit",
+    "labelled_examples",
+    "load_function",
+    "search_parameters",
+]
