@@ -23,7 +23,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class RuntimeSettings(Section):
-    """What differs between two machines. Field `x` is the key `x` of config/runtime.yaml and the variable RETRAINER_X."""
+    """What differs between two machines. Field `x` is key `x` of config/runtime.yaml and variable RETRAINER_X."""
 
     project_root: Path
     """Folder of the project: config, dags, plugins and include are in it. Only as a variable."""
@@ -46,7 +46,7 @@ class RuntimeSettings(Section):
     slack_connection_id: str = "slack_default"
     """Airflow connection of the Slack webhook for alerts; used only where it exists."""
     step_host_socket: Path
-    """Unix socket of the warm step host, at most 100 bytes. Default: run/step-host.sock in home, or a short one in /tmp."""
+    """Unix socket of the warm step host, at most 100 bytes. Default: in home, or where that is too long in /tmp."""
     mlflow_timeout_seconds: int = Field(default=30, ge=1, le=600)
     """How long one request to MLflow may take, in seconds."""
     mlflow_retries: int = Field(default=3, ge=0, le=10)
@@ -119,7 +119,7 @@ class RuntimeSettings(Section):
         )
 
     def child_environment(self) -> dict[str, str]:
-        """The environment of processes that are to have these settings: the variables as read, and every RETRAINER_*."""
+        """The environment of processes that are to have these settings: the variables read, and all RETRAINER_*."""
         kept = {name: value for name, value in self._environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return kept | {_PREFIX + name.upper(): str(value) for name, value in self.model_dump(mode="json").items()}
 
