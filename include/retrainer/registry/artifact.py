@@ -1,0 +1,137 @@
+"""A saved model on disk: its digest, the facts kept beside it, and loading it without trusting it.
+
+A model is loaded only if the digest of all of its files is the recorded one, only by skops, and only with types that were
+reviewed; the trust list inside the model's own files is never read. The model's own code travels with it and is used
+for it, so a champion predicts as it did on the day it was trained, whatever the repository says now.
+"""
+
+import hashlib
+import importlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow.artifacts
+import numpy as np
+import pandas as pd
+import skops.io
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from retrainer.contracts import Contract, Interval
+from retrainer.errors import UnsafeArtifactError
+from retrainer.registry.client import translated
+from retrainer.registry.trusted import trusted_types
+
+MODEL_FILE = "model.skops"
+FACTS_FILE = "retrainer.json"
+INPUTS_FILE = "sample_inputs.parquet"
+OUTPUTS_FILE = "sample_outputs.npy"
+EXTRA = "extra_files"
+CODE = "code"
+
+
+class ModelFacts(Contract):
+    """What must be known of a saved model to use it: which columns it reads, what it learned from."""
+
+    model: str
+    feature_module: str
+    columns: tuple[str, ...]
+    training: Interval
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A pipeline fresh from the registry, its facts, and a sample of rows with what it said of them when trained."""
+
+    pipeline: Pipeline
+    facts: ModelFacts
+    sample_inputs: pd.DataFrame
+    sample_outputs: NDArray[np.float64]
+
+
+def digest_files(folder: Path) -> str:
+    """SHA-256 (hex) over the names and bytes of all files under `folder`, in order of name."""
+    total = hashlib.sha256()
+    for path in sorted(item for item in folder.rglob("*") if item.is_file() and "__pycache__" not in item.parts):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def load_model(model_uri: str, *, digest: str) -> LoadedModel:
+    """Download a model, check it, load it.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not give the files.
+        UnsafeArtifactError: the files differ from `digest`, or hold types that nobody reviewed.
+    """
+    with tempfile.TemporaryDirectory(prefix="retrainer-model-") as scratch:
+        with translated(f"downloading {model_uri}"):
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=scratch))
+        found = digest_files(folder)
+        if found != digest:
+            raise UnsafeArtifactError(
+                f"{model_uri} was changed after it was registered: digest {found}, recorded {digest}",
+                hint="It was not loaded. Roll back to a version whose files are intact, or train again.",
+            )
+        facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
+        with _own_code(folder / CODE):
+            pipeline = _load_pipeline(folder / MODEL_FILE, facts)
+        return LoadedModel(
+            pipeline=pipeline,
+            facts=facts,
+            sample_inputs=pd.read_parquet(folder / EXTRA / INPUTS_FILE),
+            sample_outputs=np.load(folder / EXTRA / OUTPUTS_FILE, allow_pickle=False),
+        )
+
+
+def write_extra_files(
+    folder: Path, facts: ModelFacts, *, inputs: pd.DataFrame, outputs: NDArray[np.float64]
+) -> list[Path]:
+    """The files that are saved with a model so that it can be checked later: facts, a sample of rows, its outputs."""
+    facts_file, inputs_file, outputs_file = (folder / name for name in (FACTS_FILE, INPUTS_FILE, OUTPUTS_FILE))
+    facts_file.write_text(json.dumps(facts.model_dump(mode="json"), indent=2, sort_keys=True), encoding="utf-8")
+    inputs.to_parquet(inputs_file, index=False)
+    np.save(outputs_file, outputs, allow_pickle=False)
+    return [facts_file, inputs_file, outputs_file]
+
+
+def _load_pipeline(path: Path, facts: ModelFacts) -> Pipeline:
+    importlib.import_module(facts.feature_module)
+    try:
+        pipeline = skops.io.load(path, trusted=list(trusted_types(facts.feature_module)))
+    except UntrustedTypesFoundException as error:
+        raise UnsafeArtifactError(f"{path.name} holds types that nobody reviewed: {error}") from error
+    if not isinstance(pipeline, Pipeline):
+        raise UnsafeArtifactError(f"{path.name} holds a {type(pipeline).__name__}, not a scikit-learn Pipeline")
+    return pipeline
+
+
+@contextmanager
+def _own_code(folder: Path) -> Iterator[None]:
+    """Import the `models` package from `folder` for the time being; afterwards the one from the repository again.
+
+    Functions that were loaded keep the code they were loaded from.
+    """
+    if not folder.is_dir():
+        yield
+        return
+    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "models"}
+    for name in kept:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "models"]:
+            del sys.modules[name]
+        sys.modules.update(kept)

@@ -1,0 +1,61 @@
+"""Saving a fitted pipeline to an MLflow run, as skops, with its own code and a sample to check it by."""
+
+import importlib.metadata
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import mlflow.artifacts
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from retrainer.registry.artifact import ModelFacts, digest_files, write_extra_files
+from retrainer.registry.client import translated
+from retrainer.registry.trusted import trusted_types
+
+_REQUIRED = ("numpy", "pandas", "scikit-learn", "skops")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """Where a model is, and SHA-256 over its files as MLflow gives them back."""
+
+    uri: str
+    digest: str
+
+
+def store_model(
+    pipeline: Pipeline, facts: ModelFacts, *, run_id: str, code: Path, sample: tuple[pd.DataFrame, NDArray[np.float64]]
+) -> StoredModel:
+    """Log a fitted pipeline to run `run_id` and read it back for its digest.
+
+    `code` is the folder of the `models` package; `sample` are rows (the columns of `facts`) and the pipeline's output
+    for them (float64), from which signature and input example are taken too.
+
+    Raises:
+        TrackingUnavailableError: MLflow did not take the model.
+    """
+    inputs, outputs = sample
+    function = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
+    with tempfile.TemporaryDirectory(prefix="retrainer-store-") as scratch, translated(f"storing the model of {run_id}"):
+        extra = write_extra_files(Path(scratch), facts, inputs=inputs, outputs=outputs)
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            logged = mlflow.sklearn.log_model(
+                pipeline,
+                name=facts.model,
+                serialization_format="skops",
+                skops_trusted_types=list(trusted_types(facts.feature_module)),
+                signature=infer_signature(inputs, outputs),
+                input_example=inputs.head(5),
+                pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIRED],
+                code_paths=[str(code)],
+                extra_files=[str(path) for path in extra],
+                pyfunc_predict_fn=function,
+            )
+        kept = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=scratch)
+        return StoredModel(str(logged.model_uri), digest_files(Path(kept)))
