@@ -1,0 +1,194 @@
+"""One attempt to run a step through a supervisor: send the job, stream its output, wait for its end."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from pydantic import JsonValue
+
+from retrainer.errors import EXIT_RETRYABLE
+from retrainer.runtimes.marker import ERROR_MARKER, RESULT_MARKER, parse_marked
+from retrainer.runtimes.outcome import StepOutcome
+from retrainer.runtimes.protocol import Event, Job, ProtocolError, parse_event, send_job
+
+Log = Callable[[str], None]
+"""Takes one line of a step's output, without its newline."""
+
+_CHUNK = 2**16
+_LONGEST_LINE = 2**20
+_LONGEST_RESULT = 2**26
+_DRAIN_SECONDS = 2.0
+_MARGIN_SECONDS = 5.0
+
+
+class NotStartedError(Exception):
+    """The supervisor did not take the job, so nothing has happened: another one may."""
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines. One that is longer than `longest` bytes is handed on in pieces."""
+
+    def __init__(self, take: Callable[[str, bool], None], longest: int) -> None:
+        self._take = take
+        self._longest = longest
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Hand on every line that `data` completes; with no data (the end), also what is left of one."""
+        start = len(self._rest)
+        self._rest += data
+        if b"\n" in data:
+            *lines, last = bytes(self._rest).split(b"\n")
+            self._rest = bytearray(last)
+            for line in lines:
+                self._take(line.decode(errors="replace"), True)
+        elif start and (not data or len(self._rest) > self._longest):
+            line, self._rest = bytes(self._rest), bytearray()
+            self._take(line.decode(errors="replace"), False)
+
+
+class Attempt:
+    """A job sent to the supervisor at the other end of `connection`."""
+
+    def __init__(self, connection: socket.socket, job: Job, log: Log, *, answer_seconds: float, runtime: str) -> None:
+        self._connection = connection
+        self._job = job
+        self._log = log
+        self._answer_seconds = answer_seconds
+        self._runtime = runtime
+        self._result: dict[str, JsonValue] | None = None
+        self._error: dict[str, JsonValue] = {}
+        self._is_sent = False
+        self._is_cancelled = False
+        self._pid = 0
+        self._ended: Event | None = None
+        self._gone = False
+        self._events = bytearray()
+
+    def run(self) -> StepOutcome:
+        """Run the step to its end. Whatever is raised in between ends the step first.
+
+        Raises:
+            NotStartedError: the supervisor refused, or did not answer in time.
+        """
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        try:
+            try:
+                self._start((out_write, err_write))
+            finally:
+                os.close(out_write)
+                os.close(err_write)
+            self._pump(
+                {out_read: _Lines(self._take_stdout, _LONGEST_RESULT), err_read: _Lines(self._take_line, _LONGEST_LINE)}
+            )
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._connection.close()
+            os.close(out_read)
+            os.close(err_read)
+        return self._outcome()
+
+    def cancel(self) -> None:
+        """End the step with SIGTERM, later SIGKILL. Safe in a signal handler and in another thread."""
+        self._is_cancelled = True
+        if self._pid:  # before that a byte would end up inside the job
+            with contextlib.suppress(OSError):
+                self._connection.send(bytes([signal.SIGTERM]))
+
+    def _start(self, descriptors: tuple[int, int]) -> None:
+        self._connection.settimeout(self._answer_seconds)
+        try:
+            send_job(self._connection, self._job, descriptors)
+            self._is_sent = True
+            while self._pid == 0:
+                self._read_events()
+                if self._gone:
+                    raise NotStartedError("the supervisor went away")
+        except TimeoutError as error:
+            raise NotStartedError(f"no answer within {self._answer_seconds:g} s") from error
+        except (OSError, ProtocolError) as error:
+            raise NotStartedError(str(error)) from error
+
+    def _pump(self, streams: dict[int, _Lines]) -> None:
+        give_up = float("inf")
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ)
+            for descriptor in streams:
+                selector.register(descriptor, selectors.EVENT_READ)
+            while selector.get_map() and time.monotonic() < give_up:
+                for key, _ in selector.select(None if give_up == float("inf") else _DRAIN_SECONDS):
+                    if key.fd not in streams:
+                        self._read_events()
+                        if self._ended or self._gone:
+                            selector.unregister(self._connection)
+                            give_up = time.monotonic() + _DRAIN_SECONDS
+                            self._end_orphans()
+                    else:
+                        data = os.read(key.fd, _CHUNK)
+                        streams[key.fd].feed(data)
+                        if not data:
+                            selector.unregister(key.fd)
+
+    def _read_events(self) -> None:
+        try:
+            data = self._connection.recv(_CHUNK)
+        except ConnectionError:
+            data = b""
+        self._gone = not data
+        self._events += data
+        while b"\n" in self._events:
+            line, _, self._events = self._events.partition(b"\n")
+            event = parse_event(bytes(line))
+            if event.kind == "refused":
+                raise NotStartedError(event.reason)
+            if event.kind == "started":
+                self._pid = event.pid
+                if self._is_cancelled:
+                    self.cancel()
+            if event.kind == "ended":
+                self._ended = event
+
+    def _end_orphans(self) -> None:
+        """Where the supervisor was killed, the kernel has ended the step; its children are left to us."""
+        if self._ended is None and self._pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
+
+    def _abandon(self) -> None:
+        """End the step and wait for that. If this fails too, the closed socket makes the supervisor do it."""
+        self.cancel()
+        deadline = time.monotonic() + self._job.limits.grace_seconds + _MARGIN_SECONDS
+        with contextlib.suppress(OSError, ProtocolError, NotStartedError):
+            while self._is_sent and not self._ended and not self._gone and (left := deadline - time.monotonic()) > 0:
+                self._connection.settimeout(left)
+                self._read_events()
+        self._end_orphans()
+
+    def _take_stdout(self, line: str, whole: bool) -> None:
+        if whole and (result := parse_marked(RESULT_MARKER, line)) is not None:
+            self._result = result
+        elif whole and (error := parse_marked(ERROR_MARKER, line)) is not None:
+            self._error = error
+        else:
+            self._log(line)
+
+    def _take_line(self, line: str, _whole: bool) -> None:
+        self._log(line)
+
+    def _outcome(self) -> StepOutcome:
+        ended = self._ended or Event("ended", status=EXIT_RETRYABLE, reason="the step host went away")
+        return StepOutcome(
+            exit_status=ended.status,
+            result=self._result,
+            reason=ended.reason,
+            error_kind=str(self._error.get("kind", "")),
+            error_message=str(self._error.get("message", "")),
+            runtime=self._runtime,
+        )

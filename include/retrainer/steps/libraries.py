@@ -1,0 +1,35 @@
+"""The third-party libraries that the step host imports once for all steps."""
+
+LIBRARIES = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.dataset",
+    "duckdb",
+    "duckdb_engine",
+    "deltalake",
+    "sqlalchemy",
+    "sklearn.pipeline",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.preprocessing",
+    "sklearn.linear_model",
+    "sklearn.impute",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "great_expectations",
+    "great_expectations.expectations",
+    "mlflow",
+    "mlflow.sklearn",
+    "mlflow.data",
+    "skops.io",
+    "optuna",
+    "matplotlib.pyplot",
+)
+"""Not Retrainer's own modules nor a model's: each step imports those afresh, as they are then."""
+
+LOAD_ENVIRONMENT = {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "_RJEM_MALLOC_CONF": "background_thread:false",
+}
+"""The jemalloc of pyarrow and that of deltalake start a thread at import, which forking would lose."""
