@@ -58,7 +58,7 @@ class CommandReader:
     def lines(self) -> list[str] | None:
         """The lines that are there, or None at the end. To be called when `select` says that there is something."""
         chunk = os.read(self._descriptor, _CHUNK)
-        if not chunk:
+        if not chunk and b"\n" not in self._rest:  # lines may have come together with the first one
             return None
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         return [line.decode() for line in lines]

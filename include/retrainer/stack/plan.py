@@ -31,7 +31,7 @@ class Plan:
     services: tuple[Service, ...]
     state_file: str
     """JSON file that says which processes run, for `retrainer down`."""
-    grace_seconds: float = 10.0
+    grace_seconds: float = 5.0
     """Time between asking the services to end and killing them."""
     backoff_seconds: float = 1.0
     """Wait before the first restart of a service that died; doubles each time."""
