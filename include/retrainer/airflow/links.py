@@ -1,0 +1,39 @@
+"""Buttons on a task in the Airflow UI. The task's process works the address out at its end; it is kept as an XCom."""
+
+from typing import ClassVar
+
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.sdk.types import TaskInstanceKey
+
+
+class _ResultLink(BaseOperatorLink):
+    """A link to the address that a step's result holds under `field`; empty (no button) where the step has none."""
+
+    field: ClassVar[str]
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 Airflow's signature
+        """The address, from the XCom that the task returned."""
+        result = XCom.get_value(ti_key=ti_key, key=XCom.XCOM_RETURN_KEY)
+        return str(result.get(self.field) or "") if isinstance(result, dict) else ""
+
+
+class DataDocsLink(_ResultLink):
+    """The report of the Great Expectations suite on this run's data."""
+
+    name = "Data Docs"
+    field = "docs_url"
+
+
+class MlflowRunLink(_ResultLink):
+    """The MLflow run of the trained challenger."""
+
+    name = "MLflow run"
+    field = "run_url"
+
+
+class ModelVersionLink(_ResultLink):
+    """The registered version in the MLflow registry."""
+
+    name = "Model version"
+    field = "version_url"

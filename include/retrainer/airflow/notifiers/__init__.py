@@ -1,0 +1,1 @@
+"""Notifiers: telling people, without getting in the way of the run."""

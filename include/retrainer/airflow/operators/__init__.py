@@ -1,0 +1,1 @@
+"""Operators: one for every step of the pipeline."""

@@ -1,0 +1,108 @@
+"""From an Airflow run to a step's request: as of when, which interval, which inputs. Nothing here reads the clock."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+
+from airflow.sdk import Context
+from pydantic import JsonValue
+
+from retrainer.config.declaration import ModelConfig
+from retrainer.config.schedule import Schedule
+from retrainer.contracts import Interval, StepName, StepRequest
+from retrainer.errors import ConfigurationError
+
+INPUTS: Mapping[StepName, tuple[StepName, ...]] = {
+    "wait_for_data": (),
+    "snapshot": ("wait_for_data",),
+    "validate_data": ("snapshot",),
+    "build_features": ("validate_data",),
+    "train": ("build_features",),
+    "compare": ("build_features", "train"),
+    "register": ("validate_data", "build_features", "train", "compare"),
+    "deploy": ("train", "compare", "register"),
+}
+"""The steps whose results each step gets."""
+
+
+def run_interval(context: Context, schedule: Schedule) -> Interval:
+    """The interval that a run is about: the last one that is over at the run's as_of.
+
+    as_of is the first of these that there is: the parameter `as_of`; the end of the run's data interval; the newest
+    `as_of` of the asset events that started the run; the moment after which the run was to start. All but the parameter
+    stop at the end of the schedule: where that is over, a run started by hand is about the last interval.
+
+    Raises:
+        ConfigurationError: the parameter is no date-time, or lies outside the schedule.
+    """
+    given = context["params"].get("as_of")
+    if given:
+        return _within(schedule, schedule.interval_before(_parse(given, schedule)), given)
+    as_of = _of_run(context)
+    if schedule.end is not None:
+        as_of = min(as_of, _midnight(schedule, schedule.end))
+    return schedule.interval_before(as_of)
+
+
+def build_request(
+    context: Context, config: ModelConfig, step: StepName, *, inputs: Mapping[str, dict[str, JsonValue]]
+) -> StepRequest:
+    """The whole input of `step` in this run. Equal for every try of the same run, its declaration unchanged.
+
+    Raises:
+        ConfigurationError: the run's parameter `as_of` cannot be used.
+    """
+    interval = run_interval(context, config.schedule)
+    return StepRequest(
+        step=step,
+        model=config.name,
+        config=config.model_dump(mode="json"),
+        inputs=dict(inputs),
+        interval=interval,
+        as_of=interval.end,
+        seed=config.seed,
+        run_id=context["dag_run"].run_id,
+    )
+
+
+def _of_run(context: Context) -> datetime:
+    if end := context.get("data_interval_end"):
+        return end
+    events = context.get("triggering_asset_events") or {}
+    announced = list(_announced(event.extra for found in events.values() for event in found))
+    return max(announced) if announced else context["dag_run"].run_after
+
+
+def _announced(extras: Iterable[Mapping[str, JsonValue] | None]) -> Iterable[datetime]:
+    """Every usable `as_of`. Events come from outside: one without, or with nonsense, counts as not having said."""
+    for extra in extras:
+        try:
+            moment = datetime.fromisoformat(str((extra or {}).get("as_of")))
+        except ValueError:
+            continue
+        if moment.tzinfo is not None:
+            yield moment
+
+
+def _parse(given: str, schedule: Schedule) -> datetime:
+    """ISO 8601; without an offset it is local time of the schedule."""
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ConfigurationError(f"as_of {given!r} is not a date and time such as 2013-05-27T00:00:00-04:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=schedule.zone)
+
+
+def _within(schedule: Schedule, interval: Interval, given: str) -> Interval:
+    first = _midnight(schedule, schedule.start)
+    last = _midnight(schedule, schedule.end) if schedule.end else None
+    if interval.start < first or (last is not None and interval.start >= last):
+        until = f" up to {schedule.end}" if schedule.end else ""
+        raise ConfigurationError(
+            f"as_of {given!r} means the interval {interval.start.isoformat()} to {interval.end.isoformat()}, which is "
+            f"outside the schedule: from {schedule.start}{until} ({schedule.timezone})"
+        )
+    return interval
+
+
+def _midnight(schedule: Schedule, day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=schedule.zone)

@@ -1,0 +1,1 @@
+"""Sensors: waiting for data without holding a worker."""

@@ -1,0 +1,1 @@
+"""Triggers: what runs in the triggerer while a sensor waits."""
