@@ -1,19 +1,17 @@
-"""Reading YAML with the line of every key, and without the parts of YAML that surprise: tags, repeated keys."""
+"""Reading a YAML file with the line of every key."""
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import JsonValue
 
 from retrainer.config.problem import DeclarationError, Problem
+from retrainer.config.yaml_text import KeyPath, read_yaml
 
-KeyPath = tuple[str | int, ...]
+__all__ = ["Document", "KeyPath", "read_document"]
 
-try:
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:  # PyYAML without libyaml: the same result, several times slower
-    from yaml import SafeLoader  # type: ignore[assignment]
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,54 +30,35 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read one YAML mapping.
+    """Read one YAML mapping of at most 1 MiB, UTF-8, with or without a byte order mark.
 
     Raises:
-        DeclarationError: the file cannot be read, is not YAML, uses tags, repeats a key, or is not a mapping.
+        DeclarationError: the file cannot be read, is not YAML, is empty or not a mapping, uses tags, repeats a key ...:
+            one problem for each.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        loader = SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            content = loader.construct_document(node) if node is not None else None
-        finally:
-            loader.dispose()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeclarationError([Problem(path, 1, "", f"cannot be read: {error}")]) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise DeclarationError([Problem(path, mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DeclarationError([Problem(path, 1, "", f"not YAML: {error}")]) from error
-    if not isinstance(content, dict):
-        raise DeclarationError([Problem(path, 1, "", "must be a mapping of keys to values, such as `name: my_model`")])
-    lines: dict[KeyPath, int] = {}
-    problems: list[Problem] = []
-    _walk(path, node, (), lines, problems)
+    read = read_yaml(_text(path))
+    problems = [Problem(path, line, key, message) for line, key, message in read.problems]
     if problems:
         raise DeclarationError(problems)
-    return Document(path, content, lines)
+    if read.is_empty:
+        raise DeclarationError([Problem(path, 1, "", "is empty; it starts with `name: <name of the file>`")])
+    if not isinstance(read.content, dict):
+        raise DeclarationError([Problem(path, 1, "", "must be a mapping of keys to values, such as `name: my_model`")])
+    return Document(path, read.content, read.lines)
 
 
-def _walk(path: Path, node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], problems: list[Problem]) -> None:
-    """Note the line of every key below `node` in `lines`, and repeated or unprintable keys in `problems`."""
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*at, index)] = item.start_mark.line + 1
-            _walk(path, item, (*at, index), lines, problems)
-    elif isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
-                problems.append(Problem(path, line, _dotted(at), f"key {key_node.value!r} must be text"))
-                continue
-            key = (*at, key_node.value)
-            if key in lines:
-                problems.append(Problem(path, line, _dotted(key), f"given twice, first on line {lines[key]}"))
-            lines[key] = line
-            _walk(path, value_node, key, lines, problems)
-
-
-def _dotted(key: KeyPath) -> str:
-    return ".".join(str(part) for part in key)
+def _text(path: Path) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DeclarationError([Problem(path, 1, "", "is not a file")])
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise DeclarationError([Problem(path, 1, "", f"cannot be read: {error.strerror or error}")]) from error
+    if len(content) > _MAX_BYTES:
+        raise DeclarationError([Problem(path, 1, "", "is larger than 1 MiB: no declaration is")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DeclarationError([Problem(path, line, "", "is not UTF-8 text")]) from error

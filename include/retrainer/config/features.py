@@ -1,10 +1,28 @@
 """What the model may look at: columns, values looked up as of prediction time, and aggregates of the past."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from retrainer.config.section import ColumnName, Duration, Identifier, Section
+from retrainer.config.section import (
+    ColumnName,
+    ColumnNames,
+    Duration,
+    Identifier,
+    Length,
+    Mistake,
+    ModuleName,
+    Section,
+    SomeColumns,
+    refuse,
+)
+from retrainer.contracts.columns import INTERVAL, KNOWN_AT, LABEL, TIME
+
+
+def lookup_column(lookup: str, column: str) -> str:
+    """Name of a looked-up column: the look-up's name and `__` before its own."""
+    return f"{lookup}__{column}"
 
 
 class Lookup(Section):
@@ -12,51 +30,73 @@ class Lookup(Section):
 
     table: Identifier
     """Table of the source to look in."""
-    by: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    by: SomeColumns
     """Columns, of the same name in both tables, that must be equal."""
-    columns: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    columns: SomeColumns
     """Columns to bring over."""
     delay: Duration
     """Time after its event time at which a row of that table is published. Rows younger than that are not seen."""
-    max_age: Duration
+    max_age: Length
     """A row older than this counts as missing."""
+
+    @model_validator(mode="after")
+    def _ages(self) -> Self:
+        if self.max_age <= self.delay:
+            raise ValueError("max_age must be longer than delay: no row would ever be young enough and published")
+        return self
 
 
 class Window(Section):
     """An aggregate over the row table's past, as it was known when the row's interval began."""
 
-    by: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    by: SomeColumns
     """Columns to group by."""
     value: ColumnName
     """`label`, or a numeric column of the row table."""
     aggregate: Literal["mean", "sum", "count", "min", "max"]
     """How the values are reduced."""
-    over: Duration
+    over: Length
     """Length of the window that ends where the row's interval begins."""
 
 
 class Features(Section):
     """The features of the model, in the order in which it sees them: categorical, then numeric."""
 
-    module: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*$")]
+    module: ModuleName
     """Python module with `row_features(frame) -> frame`: row-level features, the first stage of the fitted pipeline."""
-    inputs: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    inputs: SomeColumns
     """Columns of the row table that are known at prediction time and handed to row_features."""
     lookups: dict[Identifier, Lookup] = Field(default_factory=dict)
     """Values of other tables as of prediction time; column names get the look-up's name and `__` as prefix."""
     windows: dict[Identifier, Window] = Field(default_factory=dict)
     """Aggregates of the past, by the name of the resulting column."""
-    categorical: tuple[ColumnName, ...] = ()
+    categorical: ColumnNames = ()
     """Columns of row_features' result that are categories."""
-    numeric: tuple[ColumnName, ...] = ()
+    numeric: ColumnNames = ()
     """Columns of row_features' result that are numbers."""
 
     @model_validator(mode="after")
-    def _some(self) -> Self:
-        names = [*self.categorical, *self.numeric]
-        if not names:
-            raise ValueError("at least one of categorical and numeric must name a column")
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"named twice in categorical and numeric: {', '.join(repeated)}")
+    def _consistent(self) -> Self:
+        refuse("Features", self._mistakes())
         return self
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        if not self.categorical and not self.numeric:
+            yield (), "at least one of categorical and numeric must name a column"
+        for index, name in enumerate(self.numeric):
+            if name in self.categorical:
+                yield ("numeric", index), f"{name!r} is under categorical as well"
+        taken = {name.casefold(): "one of inputs" for name in self.inputs}
+        taken |= {name.casefold(): "a column of every feature table" for name in (INTERVAL, TIME, LABEL, KNOWN_AT)}
+        for name, lookup in self.lookups.items():
+            for index, column in enumerate(lookup.columns):
+                result = lookup_column(name, column)
+                if result.casefold() in taken:
+                    yield (
+                        ("lookups", name, "columns", index),
+                        f"gives column {result!r}, and that is {taken[result.casefold()]}",
+                    )
+                taken[result.casefold()] = f"looked up by {name!r}"
+        for name in self.windows:
+            if name.casefold() in taken:
+                yield ("windows", name), f"the name is taken: {name!r} is {taken[name.casefold()]}"

@@ -1,18 +1,22 @@
-"""From a YAML file to a ModelConfig, or to a list of mistakes with file, line, key, what is allowed and the nearest name."""
+"""From a YAML file to a ModelConfig, or to a list of mistakes: file, line, key, what is allowed, the nearest name."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from retrainer.config.consistency import Sections, inconsistencies
 from retrainer.config.declaration import ModelConfig
-from retrainer.config.document import Document, KeyPath, read_document
+from retrainer.config.document import Document, read_document
+from retrainer.config.messages import mistake
 from retrainer.config.modules import missing_from_module
-from retrainer.config.near_miss import listed, nearest
+from retrainer.config.near_miss import dotted, shown
 from retrainer.config.problem import DeclarationError, Problem
-from retrainer.config.schema import allowed_keys, key_path
+from retrainer.config.schema import key_path
+from retrainer.config.section import MODULE_PATTERN, Mistake
 
+_MODULE = re.compile(MODULE_PATTERN)
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -33,62 +37,35 @@ def load_declaration(path: Path) -> ModelConfig:
     """The model declared in `path`, with every default filled in.
 
     Raises:
-        DeclarationError: one line for each mistake, the model's own modules included (they are read, not imported).
+        DeclarationError: one problem for each mistake, by line, those of the model's own modules included (which are
+            read, not imported) and those between sections that are right in themselves.
     """
     document = read_document(path)
+    problems = [Problem(path, document.line(key), dotted(key), message) for key, message in _outside(document)]
     try:
         config = ModelConfig.model_validate(document.content)
     except ValidationError as error:
-        raise DeclarationError(list(_problems(document, error.errors()))) from error
-    problems = list(_outside(document, config))
+        mistakes = [mistake(detail, key_path(detail["loc"])) for detail in error.errors(include_url=False)]
+        mistakes += inconsistencies(Sections.valid_in(document.content))
+        problems += [Problem(path, document.line(key), dotted(key), message) for key, message in mistakes]
+        raise DeclarationError(list(dict.fromkeys(problems))) from error
     if problems:
         raise DeclarationError(problems)
     return config
 
 
-def _outside(document: Document, config: ModelConfig) -> Iterable[Problem]:
+def _outside(document: Document) -> Iterator[Mistake]:
     """Mistakes that only show against what is outside the file: its name, the modules it names."""
-    if config.name != document.path.stem:
-        message = f"{config.name!r} must be the file's name, {document.path.stem!r}"
-        yield Problem(document.path, document.line(("name",)), "name", message)
-    modules = (
-        (("features", "module"), config.features.module, "row_features"),
-        (("evaluation", "baseline"), config.evaluation.baseline, "predict"),
-    )
-    for key, module, function in modules:
-        missing = missing_from_module(module, function)
-        if missing:
-            yield Problem(document.path, document.line(key), ".".join(key), missing)
-
-
-def _problems(document: Document, errors: Iterable[ErrorDetails]) -> Iterable[Problem]:
-    for error in errors:
-        key = key_path(error["loc"])
-        message = _message(error, key)
-        if error["type"] == "value_error":
-            key, message = _named_key(document, key, message)
-        yield Problem(document.path, document.line(key), ".".join(str(part) for part in key), message)
-
-
-def _message(error: ErrorDetails, key: KeyPath) -> str:
-    if error["type"] == "extra_forbidden":
-        allowed = allowed_keys(key[:-1])
-        near = nearest(str(key[-1]), allowed)
-        meant = f"; did you mean {near!r}?" if near else ""
-        return f"unknown key {str(key[-1])!r}{meant} (allowed: {listed(allowed, near=near)})"
-    if error["type"] == "missing":
-        return "is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    given = error["input"]
-    if error["type"] == "value_error" or isinstance(given, dict | list):
-        return message
-    return f"{message[0].lower()}{message[1:]}, got {given!r}"
-
-
-def _named_key(document: Document, key: KeyPath, message: str) -> tuple[KeyPath, str]:
-    """A check across keys names the key at fault in front of its message: point there."""
-    named, separator, rest = message.partition(": ")
-    parts: KeyPath = tuple(int(part) if part.isdigit() else part for part in named.split("."))
-    if separator and (*key, *parts) in document.lines:
-        return (*key, *parts), rest
-    return key, message
+    content, path = document.content, document.path
+    name = content.get("name")
+    if isinstance(name, str) and name != path.stem:
+        yield ("name",), f"{shown(name)} must be the file's name, {path.stem!r}"
+    if path.suffix == ".yml" and path.with_suffix(".yaml").exists():
+        yield (), f"{path.stem}.yaml beside it declares the same model"
+    for section, key, function in (("features", "module", "row_features"), ("evaluation", "baseline", "predict")):
+        found = content.get(section)
+        module = found.get(key) if isinstance(found, dict) else None
+        if isinstance(module, str) and _MODULE.match(module):
+            missing = missing_from_module(module, function)
+            if missing:
+                yield (section, key), missing

@@ -20,9 +20,32 @@ def nearest(value: str, allowed: Iterable[str]) -> str | None:
 def listed(allowed: Iterable[str], *, near: str | None = None) -> str:
     """At most ten names, the nearest first, and how many more there are."""
     names = sorted(allowed, key=lambda name: (name != near, name))
-    shown = ", ".join(names[:_LISTED])
+    first = ", ".join(names[:_LISTED])
     more = len(names) - _LISTED
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{first} and {more} more" if more > 0 else first
+
+
+def shown(value: object) -> str:
+    """`value` for a message: at most 60 characters, and nothing of a URL that may hold a password."""
+    text = repr(value)
+    if "://" in text:
+        return f"{text.partition('://')[0]}://...'"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def dotted(key: Iterable[str | int]) -> str:
+    """A key as it is shown: `source.tables.flights.key.0`."""
+    return ".".join(str(part) for part in key)
+
+
+def unknown(value: str, allowed: Iterable[str], *, what: str) -> str | None:
+    """Why `value` is not allowed: the nearest name, and what is allowed; None where it is."""
+    names = list(allowed)
+    if value in names:
+        return None
+    near = nearest(value, names)
+    meant = f"; did you mean {near!r}?" if near else ""
+    return f"unknown {what} {shown(value)}{meant} (allowed: {listed(names, near=near) or 'none'})"
 
 
 def one_of(value: str, allowed: Iterable[str], *, what: str) -> str:
@@ -31,9 +54,7 @@ def one_of(value: str, allowed: Iterable[str], *, what: str) -> str:
     Raises:
         ValueError: it is not; the message names the nearest and lists what is allowed.
     """
-    names = list(allowed)
-    if value in names:
-        return value
-    near = nearest(value, names)
-    meant = f"; did you mean {near!r}?" if near else ""
-    raise ValueError(f"unknown {what} {value!r}{meant} (allowed: {listed(names, near=near)})")
+    message = unknown(value, allowed, what=what)
+    if message:
+        raise ValueError(message)
+    return value

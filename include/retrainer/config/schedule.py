@@ -1,15 +1,20 @@
 """When the model is retrained, and the intervals that follow from it."""
 
-from datetime import date, datetime, timedelta
+import re
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pydantic import Field, field_validator, model_validator
 
-from retrainer.config.near_miss import one_of
-from retrainer.config.section import Section
+from retrainer.config.near_miss import one_of, shown
+from retrainer.config.section import Flag, Real, Section, Whole, refuse
 from retrainer.contracts import Interval
+
+_RANDOM = re.compile(r"^[rh](\(|/|$)", re.IGNORECASE)
+"""Fields that croniter draws at random or from a hash: another schedule at each parse."""
 
 
 class Schedule(Section):
@@ -23,25 +28,34 @@ class Schedule(Section):
     """First day that may be trained on or backfilled, local time."""
     end: date | None = None
     """No run starts an interval on or after this day, local time. Leave out for a live model."""
-    on_new_data: bool = True
+    on_new_data: Flag = True
     """Also run when the asset of the row table is updated."""
 
     @field_validator("cron")
     @classmethod
     def _valid_cron(cls, value: str) -> str:
-        if len(value.split()) != 5 or not croniter.is_valid(value):
-            raise ValueError(f"must be a five-field cron expression such as '0 0 * * *', got {value!r}")
+        fields = value.split()
+        if len(fields) != 5 or any(_RANDOM.match(field) for field in fields) or not croniter.is_valid(value):
+            raise ValueError(f"must be a five-field cron expression such as '0 0 * * *', got {shown(value)}")
+        try:
+            croniter(value, datetime(2000, 1, 1)).get_prev(datetime)  # noqa: DTZ001 any moment does
+        except CroniterError as error:
+            raise ValueError(f"{shown(value)} never comes: no date matches it") from error
         return value
 
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        return one_of(value, available_timezones(), what="time zone")
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # listing every zone costs 4 ms: only to name the nearest
+            return one_of(value, available_timezones(), what="time zone")
+        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"end {self.end} must be after start {self.start}")
+            refuse("Schedule", [(("end",), f"must be after start, {self.start}, got {self.end}")])
         return self
 
     @property
@@ -66,6 +80,14 @@ class Schedule(Section):
             boundary = before
         return found[::-1]
 
+    def longest_interval(self) -> timedelta:
+        """How long an interval of this schedule may last, in wall-clock time, from a look at the first forty."""
+        if self.cron.split()[2:] == ["*", "*", "*"]:
+            return timedelta(days=1)
+        matches = croniter(self.cron, datetime.combine(self.start, time()))
+        boundaries: list[datetime] = [matches.get_next(datetime) for _ in range(41)]
+        return max(after - before for before, after in pairwise(boundaries))
+
     def days_before(self, moment: datetime, days: int) -> datetime:
         """`moment` (aware) minus `days` calendar days of this time zone: the same wall-clock time."""
         local = moment.astimezone(self.zone).replace(tzinfo=None) - timedelta(days=days)
@@ -89,15 +111,15 @@ class Schedule(Section):
 class Windows(Section):
     """Which past a run learns from and which it is judged on: training, then gap, then holdout, which ends at as_of."""
 
-    training_days: int = Field(ge=1, le=3660)
+    training_days: Whole = Field(ge=1, le=3660)
     """Calendar days to learn from."""
-    holdout_days: int = Field(ge=1, le=366)
+    holdout_days: Whole = Field(ge=1, le=366)
     """Calendar days to compare champion and challenger on; newer than either has seen."""
-    gap_days: int = Field(default=0, ge=0, le=366)
+    gap_days: Whole = Field(default=0, ge=0, le=366)
     """Calendar days left out between the two. Labels of training rows must be known by the end of the gap."""
-    min_coverage: float = Field(default=0.8, gt=0, le=1)
+    min_coverage: Real = Field(default=0.8, gt=0, le=1)
     """Share of the intervals of both windows that must be there and valid, 0 to 1."""
-    min_training_rows: int = Field(default=1000, ge=2)
+    min_training_rows: Whole = Field(default=1000, ge=2)
     """Fewer labelled rows than this: the run stops as bad data."""
-    min_holdout_rows: int = Field(default=200, ge=2)
+    min_holdout_rows: Whole = Field(default=200, ge=2)
     """Fewer labelled rows than this: the challenger is rejected for that reason."""

@@ -24,6 +24,8 @@ def key_path(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     path: list[str | int] = []
     nodes = [json_schema()]
     for part in location:
+        if part == "[key]":  # the mistake is in the key itself
+            continue
         below = _below(nodes, part)
         branches = [] if below else _branches(nodes, part)
         if branches:

@@ -1,7 +1,8 @@
-"""Estimators and metrics that a declaration may name, listed here so that checking one needs no import of scikit-learn.
+"""Estimators and metrics that a declaration may name, so that checking one needs no import of scikit-learn.
 
-Estimators: those of scikit-learn 1.9 that learn from a table by themselves and whose saved types were reviewed. Metrics:
-scikit-learn scorers (larger is better) for a binary label or a number. A test holds every name against scikit-learn.
+Estimators: those of scikit-learn 1.9 that learn from a table by themselves and whose saved types were reviewed.
+Metrics: scikit-learn scorers (larger is better) for a binary label or a number. A test holds every name against
+scikit-learn.
 """
 
 from typing import Literal

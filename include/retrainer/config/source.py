@@ -1,10 +1,32 @@
 """Where the rows come from: a database, its tables, their times and keys, and the label."""
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from retrainer.config.section import ColumnName, Duration, Fraction, Identifier, Section
+from retrainer.config.expectation_types import EXPECTATION_TYPES
+from retrainer.config.expression import expression_mistake
+from retrainer.config.near_miss import one_of, unknown
+from retrainer.config.section import (
+    ColumnName,
+    ConnectionId,
+    Duration,
+    Fraction,
+    Identifier,
+    Length,
+    Mistake,
+    Real,
+    Section,
+    SomeColumns,
+    TableName,
+    Text,
+    Whole,
+    refuse,
+)
+from retrainer.contracts.columns import INTERVAL
 
 ColumnType = Literal["string", "integer", "float", "boolean", "timestamp"]
 
@@ -13,8 +35,8 @@ class Manifest(Section):
     """An interval is complete when a control table of the source says how many rows it has, and they are there."""
 
     by: Literal["manifest"]
-    table: str
-    """Table with one row for each landed interval: columns table_name, interval_start, interval_end (UTC), row_count."""
+    table: TableName
+    """Table with one row for each landed interval: table_name, interval_start, interval_end (UTC), row_count."""
 
 
 class LaterRows(Section):
@@ -23,7 +45,7 @@ class LaterRows(Section):
     by: Literal["later_rows"]
     min_share: Fraction = 0.5
     """At least this share of the median row count of the weeks before, 0 to 1."""
-    weeks: int = Field(default=4, ge=1, le=52)
+    weeks: Whole = Field(default=4, ge=1, le=52)
     """How many weeks before are looked at."""
 
 
@@ -33,7 +55,7 @@ Completeness = Annotated[Manifest | LaterRows, Field(discriminator="by")]
 class Freshness(Section):
     """How close to the interval's end its last row must be."""
 
-    max_gap: Duration
+    max_gap: Length
     """Longest time between the last event and the end of the interval, such as 6h."""
 
 
@@ -42,31 +64,47 @@ class RowCount(Section):
 
     min_share: Fraction = 0.5
     """Fewer rows than this share of the median of the last weeks fail."""
-    max_share: float = Field(default=2.0, ge=1, le=1000)
+    max_share: Real = Field(default=2.0, ge=1, le=1000)
     """More rows than this multiple of the median of the last weeks fail."""
-    weeks: int = Field(default=4, ge=1, le=52)
+    weeks: Whole = Field(default=4, ge=1, le=52)
     """How many weeks before are looked at; the same weekday where there are at least two."""
 
 
 class Expectation(Section):
     """One Great Expectations expectation on the rows of a table."""
 
-    type: str
+    type: Annotated[str, Field(json_schema_extra={"enum": list(EXPECTATION_TYPES)})]
     """Any expectation type of Great Expectations, such as expect_column_values_to_be_between."""
     kwargs: dict[str, JsonValue] = Field(default_factory=dict)
     """Its arguments, such as column, min_value, max_value, mostly."""
     severity: Literal["critical", "warning"] = "critical"
     """critical stops the run and quarantines the interval; warning goes on record."""
 
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return one_of(value, EXPECTATION_TYPES, what="expectation")
+
+    def columns(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Each column it is about, behind its key within kwargs."""
+        for name in ("column", "column_A", "column_B"):
+            if isinstance(column := self.kwargs.get(name), str):
+                yield (name,), column
+        listed = self.kwargs.get("column_list")
+        if isinstance(listed, list) and not self.type.startswith("expect_table_"):
+            yield from (
+                (("column_list", index), column) for index, column in enumerate(listed) if isinstance(column, str)
+            )
+
 
 class Table(Section):
     """One table of the source and what must hold for its rows."""
 
-    name: str = ""
+    name: TableName | Literal[""] = ""
     """Name in the database, schema.table where needed; empty: the key it is declared under."""
     event_time: ColumnName
     """Timestamp column (UTC) that places a row in an interval."""
-    key: Annotated[tuple[ColumnName, ...], Field(min_length=1)]
+    key: SomeColumns
     """Columns that identify a row. A repeat of a key is a critical failure; an exact repeat of a row is dropped."""
     columns: Annotated[dict[ColumnName, ColumnType], Field(min_length=1)]
     """Columns that are kept, with their types. Others are ignored and noted."""
@@ -80,19 +118,39 @@ class Table(Section):
     """Great Expectations expectations on the rows of an interval."""
 
     @model_validator(mode="after")
-    def _columns_declared(self) -> Self:
-        for column in (self.event_time, *self.key):
-            if column not in self.columns:
-                raise ValueError(f"column {column!r} is used as event_time or key and is not under columns")
-        if self.columns[self.event_time] != "timestamp":
-            raise ValueError(f"event_time {self.event_time!r} must be of type timestamp")
+    def _consistent(self) -> Self:
+        refuse("Table", self._mistakes())
         return self
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        event_time = unknown(self.event_time, self.columns, what="column")
+        if event_time:
+            yield ("event_time",), event_time
+        elif self.columns[self.event_time] != "timestamp":
+            yield ("event_time",), f"column {self.event_time!r} must be of type timestamp under columns"
+        for index, column in enumerate(self.key):
+            message = unknown(column, self.columns, what="column")
+            if message:
+                yield ("key", index), message
+        seen = {INTERVAL: "the partition of every snapshot"}
+        for column in self.columns:
+            if column.casefold() in seen:
+                yield (
+                    ("columns", column),
+                    f"the name is taken: {column!r} is {seen[column.casefold()]}, upper or lower case",
+                )
+            seen[column.casefold()] = "another column"
+        for index, expectation in enumerate(self.expectations):
+            for key, column in expectation.columns():
+                message = unknown(column, self.columns, what="column")
+                if message:
+                    yield ("expectations", index, "kwargs", *key), message
 
 
 class Label(Section):
     """What is predicted, and when it becomes known."""
 
-    expression: str
+    expression: Text
     """SQL expression (DuckDB) over the columns of the row table, such as `arrival_delay > 15`; null where unknown."""
     known_at: ColumnName | None = None
     """Timestamp column (UTC) at which a row's label becomes known; null: never."""
@@ -109,9 +167,9 @@ class Label(Section):
 class Source(Section):
     """The database, its tables and the label."""
 
-    url: str | None = None
+    url: Text | None = None
     """SQLAlchemy URL without a password; relative SQLite paths start at the project's folder."""
-    connection: str | None = None
+    connection: ConnectionId | None = None
     """Instead of url: id of an Airflow connection."""
     tables: Annotated[dict[Identifier, Table], Field(min_length=1)]
     """Tables by the name used everywhere else in this file."""
@@ -120,25 +178,51 @@ class Source(Section):
     label: Label
     """What is predicted, and when it becomes known."""
 
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        if url is not None:
+            check_url(url)
+        return url
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.url is None) == (self.connection is None):
-            raise ValueError("exactly one of url and connection must be given")
-        if self.url is not None:
-            _check_url(self.url)
-        if self.rows not in self.tables:
-            raise ValueError(f"rows {self.rows!r} is not one of the tables: {', '.join(self.tables)}")
-        known_at = self.label.known_at
-        if known_at is not None and self.tables[self.rows].columns.get(known_at) != "timestamp":
-            raise ValueError(f"label.known_at {known_at!r} must be a timestamp column of table {self.rows!r}")
+        refuse("Source", self._mistakes())
         return self
 
+    def _mistakes(self) -> Iterator[Mistake]:
+        if (self.url is None) == (self.connection is None):
+            yield (), "exactly one of url and connection must be given"
+        rows = unknown(self.rows, self.tables, what="table")
+        if rows:
+            yield ("rows",), rows
+            return
+        columns = self.tables[self.rows].columns
+        known_at = self.label.known_at
+        if known_at is not None:
+            message = unknown(known_at, columns, what="column")
+            if message:
+                yield ("label", "known_at"), message
+            elif columns[known_at] != "timestamp":
+                yield ("label", "known_at"), f"column {known_at!r} must be of type timestamp in table {self.rows!r}"
+        expression = expression_mistake(self.label.expression, columns)
+        if expression:
+            yield ("label", "expression"), expression
 
-def _check_url(url: str) -> None:
-    scheme, separator, rest = url.partition("://")
-    if not separator or not scheme:
-        raise ValueError("url must be a SQLAlchemy URL such as postgresql+psycopg://user@host/database")
-    authority = rest.split("/", 1)[0]
-    user_info = authority.rpartition("@")[0]
-    if ":" in user_info:
-        raise ValueError("url must not hold a password: put it into an Airflow connection and name that under connection")
+
+_URL = re.compile(r"^[\w+]+://")
+_USER_AND_PASSWORD = re.compile(r"^[\w+]+://[^:/]*:[^@]*@")
+"""As SQLAlchemy takes a URL apart: a password may hold slashes."""
+_SECRET_ARGUMENT = re.compile(r"[?&;][^=&]*(pass|pwd|secret|token|credential)[^=&]*=", re.IGNORECASE)
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no SQLAlchemy URL, and a URL that holds a password, without repeating it.
+
+    Raises:
+        ValueError: it is one of these.
+    """
+    if not _URL.match(url):
+        raise ValueError("must be a SQLAlchemy URL such as postgresql+psycopg://user@host/database")
+    if _USER_AND_PASSWORD.match(url) or _SECRET_ARGUMENT.search(unquote(url)):
+        raise ValueError("must not hold a password: put it into an Airflow connection and name that under connection")
