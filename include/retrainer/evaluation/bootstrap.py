@@ -1,9 +1,9 @@
-"""The interval of a difference on the same rows: a paired block bootstrap (Künsch 1989; Efron & Tibshirani 1993, ch. 8).
+"""The interval of a difference on the same rows: a paired block bootstrap (Efron & Tibshirani 1993, chapter 8).
 
-Rows of one day share weather and delays, so days are drawn with replacement, not rows, and both models are scored on the
-same draw. The interval is the percentile interval of the differences. Metrics that fall apart into sums over days
+Rows of one day share weather and delays, so days are drawn with replacement, not rows, and both models are scored on
+the same draw. The interval is the percentile interval of the differences. Metrics that fall apart into sums over days
 (means over rows; the area under the ROC curve as counts of ordered pairs between days) are resampled on those sums:
-exact, and a thousand times faster than scoring each draw; every other metric is scored draw by draw.
+exact, and a thousand times faster than scoring each draw. Every other metric is scored draw by draw.
 """
 
 from collections.abc import Callable
@@ -90,7 +90,8 @@ def _means(per_row: NDArray[np.float64], codes: NDArray[np.intp], draws: Draws) 
 def _areas(
     label: NDArray[np.float64], score: NDArray[np.float64], codes: NDArray[np.intp], draws: Draws
 ) -> NDArray[np.float64]:
-    """Area under the ROC curve of each draw, from the won pairs (a tie is half) of positives of day i, negatives of day j."""
+    """Area under the ROC curve of each draw, from the pairs won (a tie is half) by positives of one day over negatives
+    of another."""
     days = draws.shape[1]
     positive = label == 1
     won = np.zeros((days, days))

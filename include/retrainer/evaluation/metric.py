@@ -81,7 +81,7 @@ def scorer(metric: str) -> Score:
     return of_predictions
 
 
-class _Replayed(BaseEstimator):
+class _Replayed(BaseEstimator):  # type: ignore[misc]
     """A fitted estimator whose answer for row i is the i-th of predictions made before."""
 
     def __init__(self, predictions: Predictions) -> None:
@@ -94,11 +94,11 @@ class _Replayed(BaseEstimator):
         return self.predictions.classes[rows[:, 0]]
 
 
-class _ReplayedRegressor(RegressorMixin, _Replayed):
+class _ReplayedRegressor(RegressorMixin, _Replayed):  # type: ignore[misc]
     pass
 
 
-class _ReplayedClassifier(ClassifierMixin, _Replayed):
+class _ReplayedClassifier(ClassifierMixin, _Replayed):  # type: ignore[misc]
     classes_ = np.array([0, 1])
 
     def predict(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:

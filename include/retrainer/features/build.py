@@ -55,7 +55,9 @@ def build_features(
     try:
         return connection.sql(_query(config, tables.views)).to_arrow_reader(batch_rows)
     except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
-        raise ConfigurationError(f"features of model {config.name!r} cannot be built: {str(error).splitlines()[0]}") from error
+        raise ConfigurationError(
+            f"features of model {config.name!r} cannot be built: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _intervals_table(intervals: Sequence[Interval]) -> pa.Table:
@@ -89,14 +91,14 @@ def _query(config: ModelConfig, views: Mapping[str, str]) -> str:
     columns += [f"r.{_LABEL} AS {LABEL}", f"{known_at} AS {KNOWN_AT}"]
     ordered = ", ".join([f"r.{INTERVAL}", f"r.{event_time}", *(f"r.{_quoted(key)}" for key in rows.key)])
     return (
-        f"SELECT {', '.join(columns)} FROM {labelled} AS r "  # noqa: S608
+        f"SELECT {', '.join(columns)} FROM {labelled} AS r "
         f"JOIN {_INTERVALS} AS i ON i.key = r.{INTERVAL} {' '.join(joins)} ORDER BY {ordered}"
     )
 
 
 def _labelled(view: str, label: Label) -> str:
     """The row table with its label (float64) beside its columns, so that the expression sees no other table's."""
-    return f"(SELECT *, CAST(({label.expression}) AS DOUBLE) AS {_LABEL} FROM {_quoted(view)})"  # noqa: S608
+    return f"(SELECT *, CAST(({label.expression}) AS DOUBLE) AS {_LABEL} FROM {_quoted(view)})"
 
 
 def _known_at(label: Label, event_time: str, *, alias: str = "r") -> str:
@@ -118,7 +120,7 @@ def _asof_join(name: str, lookup: Lookup, view: str, *, at: str, event_time: str
     equal = " AND ".join(f"r.{_quoted(column)} = {alias}.{_quoted(column)}" for column in lookup.by)
     published = f"{_quoted(at)} + {_interval(lookup.delay)}"
     return (
-        f"ASOF LEFT JOIN (SELECT {brought}, {_quoted(at)} AS _at, {published} AS _published FROM {_quoted(view)}) "  # noqa: S608
+        f"ASOF LEFT JOIN (SELECT {brought}, {_quoted(at)} AS _at, {published} AS _published FROM {_quoted(view)}) "
         f"AS {alias} ON {equal} AND r.{event_time} >= {alias}._published"
     )
 
@@ -129,10 +131,12 @@ def _history(window: Window, view: str, labelled: str) -> str:
     Partitions are matched first, so that rows meet by equality of partition: joining every row with every interval by
     range took ten times as long over a year.
     """
-    starts = f"SELECT DISTINCT {INTERVAL}, CAST({INTERVAL} AS TIMESTAMPTZ) AS start FROM {_quoted(view)}"  # noqa: S608
+    starts = f"SELECT DISTINCT {INTERVAL}, CAST({INTERVAL} AS TIMESTAMPTZ) AS start FROM {_quoted(view)}"
     partitions = f"SELECT {INTERVAL}, start, lead(start) OVER (ORDER BY start) AS following FROM ({starts})"
     touched = f"p.start < b.start AND coalesce(p.following, 'infinity') > b.start - {_interval(window.over)}"
-    return f"{_INTERVALS} AS b JOIN ({partitions}) AS p ON {touched} JOIN {labelled} AS h ON h.{INTERVAL} = p.{INTERVAL}"
+    return (
+        f"{_INTERVALS} AS b JOIN ({partitions}) AS p ON {touched} JOIN {labelled} AS h ON h.{INTERVAL} = p.{INTERVAL}"
+    )
 
 
 def _window_join(name: str, window: Window, history: str, *, rows: Table, label: Label) -> str:
@@ -147,7 +151,7 @@ def _window_join(name: str, window: Window, history: str, *, rows: Table, label:
     if window.aggregate in ("mean", "sum"):  # floating-point sums depend on their order: fix it, for equal bytes
         value += f" ORDER BY {', '.join(f'h.{_quoted(column)}' for column in (rows.event_time, *rows.key))}"
     return (
-        f"LEFT JOIN (SELECT b.key AS _key, {groups}, CAST({window.aggregate}({value}) AS DOUBLE) AS value "  # noqa: S608
+        f"LEFT JOIN (SELECT b.key AS _key, {groups}, CAST({window.aggregate}({value}) AS DOUBLE) AS value "
         f"FROM {history} WHERE {past} GROUP BY b.key, {groups}) AS {alias} "
         f"ON {alias}._key = r.{INTERVAL} AND {equal}"
     )

@@ -1,8 +1,8 @@
 """A saved model on disk: its digest, the facts kept beside it, and loading it without trusting it.
 
-A model is loaded only if the digest of all of its files is the recorded one, only by skops, and only with types that were
-reviewed; the trust list inside the model's own files is never read. The model's own code travels with it and is used
-for it, so a champion predicts as it did on the day it was trained, whatever the repository says now.
+A model is loaded only if the digest of all of its files is the recorded one, only by skops, and only with types that
+were reviewed; the trust list inside the model's own files is never read. The model's own code travels with it and is
+used for it, so a champion predicts as it did on the day it was trained, whatever the repository says now.
 """
 
 import hashlib

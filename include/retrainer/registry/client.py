@@ -42,9 +42,13 @@ def connect(uri: str, *, timeout_seconds: int, retries: int) -> Tracking:
 
     MLflow reads these limits from process-wide settings, so they hold for the whole process, as does the ban on pickle.
     """
-    MLFLOW_HTTP_REQUEST_TIMEOUT.set(timeout_seconds)
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(retries)
-    MLFLOW_ALLOW_PICKLE_DESERIALIZATION.set(False)
+    limits = {
+        MLFLOW_HTTP_REQUEST_TIMEOUT: timeout_seconds,
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES: retries,
+        MLFLOW_ALLOW_PICKLE_DESERIALIZATION: False,
+    }
+    for setting, value in limits.items():
+        setting.set(value)  # type: ignore[no-untyped-call]
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return Tracking(uri.rstrip("/"), MlflowClient(tracking_uri=uri, registry_uri=uri))

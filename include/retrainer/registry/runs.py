@@ -91,7 +91,7 @@ def log_inputs(tracking: Tracking, run_id: str, tables: Mapping[str, TableRef]) 
     inputs = []
     for context, ref in tables.items():
         source = DeltaDatasetSource(path=ref.uri, delta_table_version=ref.version)
-        dataset = MetaDataset(source=source, name=ref.table, digest=ref.digest[:36])
+        dataset = MetaDataset(source=source, name=ref.table, digest=ref.digest[:36])  # type: ignore[abstract]
         entity = dataset._to_mlflow_entity()  # the public way logs to the active run only
         inputs.append(DatasetInput(entity, [InputTag("mlflow.data.context", context)]))
     with translated(f"logging the data of run {run_id}"):

@@ -42,7 +42,10 @@ def store_model(
     """
     inputs, outputs = sample
     function = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
-    with tempfile.TemporaryDirectory(prefix="retrainer-store-") as scratch, translated(f"storing the model of {run_id}"):
+    with (
+        tempfile.TemporaryDirectory(prefix="retrainer-store-") as scratch,
+        translated(f"storing the model of {run_id}"),
+    ):
         extra = write_extra_files(Path(scratch), facts, inputs=inputs, outputs=outputs)
         with mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.sklearn.log_model(

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 
 from retrainer.registry.client import Tracking, translated
 from retrainer.registry.runs import IDENTITY
@@ -113,4 +118,4 @@ class Versions:
 
 
 def _version(item: ModelVersion) -> Version:
-    return Version(item.name, int(item.version), item.source, item.run_id or "", dict(item.tags))
+    return Version(item.name, int(item.version), str(item.source), item.run_id or "", dict(item.tags))

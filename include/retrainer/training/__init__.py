@@ -1,7 +1,7 @@
 """From features to a fitted scikit-learn pipeline: cutting the windows, choosing parameters, fitting, always seeded."""
 
 from retrainer.training.fit import check_examples, fit
-from retrainer.training.pipeline import build_pipeline, load_function
+from retrainer.training.pipeline import build_pipeline, load_row_features, load_rule
 from retrainer.training.search import Trial, search_parameters
 from retrainer.training.split import Examples, labelled_examples
 
@@ -12,6 +12,7 @@ __all__ = [
     "check_examples",
     "fit",
     "labelled_examples",
-    "load_function",
+    "load_row_features",
+    "load_rule",
     "search_parameters",
 ]

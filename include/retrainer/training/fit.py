@@ -40,7 +40,8 @@ def fit(config: ModelConfig, examples: Examples, *, parameters: Mapping[str, Jso
     missing = [name for name in (*config.features.categorical, *config.features.numeric) if name not in produced]
     if missing:
         raise ConfigurationError(
-            f"row_features of {config.features.module} does not make {', '.join(missing)} (it makes: {', '.join(produced)})"
+            f"row_features of {config.features.module} does not make {', '.join(missing)} "
+            f"(it makes: {', '.join(produced)})"
         )
     try:
         return pipeline.fit(examples.features, label)

@@ -3,9 +3,11 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import JsonValue
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -19,10 +21,23 @@ from retrainer.errors import ConfigurationError
 _TREES = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")
 """Estimators that take ordinal codes and missing values as they are."""
 
-FrameFunction = Callable[[pd.DataFrame], pd.DataFrame]
+RowFeatures = Callable[[pd.DataFrame], pd.DataFrame]
+Rule = Callable[[pd.DataFrame], NDArray[np.float64]]
 
 
-def load_function(module: str, name: str) -> FrameFunction:
+def load_row_features(module: str) -> RowFeatures:
+    """`row_features` of a model's own module; see `_load` for what it raises."""
+    function: RowFeatures = _load(module, "row_features")
+    return function
+
+
+def load_rule(module: str) -> Rule:
+    """`predict` of a model's baseline rule; see `_load` for what it raises."""
+    function: Rule = _load(module, "predict")
+    return function
+
+
+def _load(module: str, name: str) -> Callable[[pd.DataFrame], Any]:
     """The function `name` of a model's own module.
 
     Raises:
@@ -34,7 +49,7 @@ def load_function(module: str, name: str) -> FrameFunction:
         raise ConfigurationError(f"module {module!r} does not give {name!r}: {error}") from error
     if not callable(function):
         raise ConfigurationError(f"{module}.{name} must be a function, got {type(function).__name__}")
-    loaded: FrameFunction = function
+    loaded: Callable[[pd.DataFrame], Any] = function
     return loaded
 
 
@@ -47,7 +62,7 @@ def build_pipeline(config: ModelConfig, *, parameters: Mapping[str, JsonValue]) 
     Raises:
         ConfigurationError: the estimator does not take one of `parameters`.
     """
-    row_features = load_function(config.features.module, "row_features")
+    row_features = load_row_features(config.features.module)
     estimator = _estimator(config, parameters)
     return Pipeline(
         [
@@ -65,7 +80,8 @@ def _estimator(config: ModelConfig, parameters: Mapping[str, JsonValue]) -> Base
     unknown = sorted(set(parameters) - set(accepted))
     if unknown:
         raise ConfigurationError(
-            f"estimator.parameters: {config.estimator.type} has no {', '.join(unknown)} (allowed: {', '.join(accepted)})"
+            f"estimator.parameters: {config.estimator.type} has no {', '.join(unknown)} "
+            f"(allowed: {', '.join(accepted)})"
         )
     arguments: dict[str, object] = dict(parameters)
     if "random_state" in accepted:

@@ -79,5 +79,3 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | Choices) -> JsonValu
     if isinstance(space.low, int) and isinstance(space.high, int):
         return int(trial.suggest_int(name, space.low, space.high, log=space.log))
     return float(trial.suggest_float(name, float(space.low), float(space.high), log=space.log))
-
-

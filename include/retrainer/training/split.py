@@ -27,7 +27,9 @@ class Examples:
         return Examples(self.features[rows].reset_index(drop=True), self.label[rows], self.block[rows])
 
 
-def labelled_examples(frame: pd.DataFrame, *, window: Interval, known_by: datetime, columns: tuple[str, ...]) -> Examples:
+def labelled_examples(
+    frame: pd.DataFrame, *, window: Interval, known_by: datetime, columns: tuple[str, ...]
+) -> Examples:
     """The rows of a feature table inside `window` whose label was known at `known_by` (aware).
 
     Reads `_time`, `_known_at` (datetime64, UTC), `label` (float64), `_interval` (string) and `columns`. Rows without a

@@ -1,0 +1,29 @@
+"""The ledger's one table."""
+
+from sqlalchemy import JSON, CheckConstraint, Column, DateTime, Integer, MetaData, String, Table, UniqueConstraint
+
+metadata = MetaData()
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("model", String(63), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("previous_version", Integer),
+    Column("champion_version", Integer),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+    Column("identity", String(64), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", String(2000), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("model", "sequence", name="one_sequence_per_model"),
+    UniqueConstraint("model", "identity", name="one_entry_per_request"),
+    CheckConstraint("sequence > 0", name="sequence_is_positive"),
+    CheckConstraint("action IN ('promote', 'reject', 'rollback', 'approve')", name="action_is_known"),
+)
+"""Append-only. `champion_version` is the version in production after the entry, null while there is none;
+`previous_version` the one before it; `identity` that of the request that was decided."""

@@ -1,0 +1,44 @@
+"""build_features: the features of every row of the windows as they were known at its prediction time."""
+
+import logging
+
+from retrainer.config.declaration import ModelConfig
+from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import FeatureSet, Interval, StepRequest, ValidationReport
+from retrainer.features import FeatureTables, build_features
+from retrainer.snapshots import open_connection, open_view, pin, replace_partitions
+from retrainer.steps.inputs import declaration, result_of
+
+log = logging.getLogger(__name__)
+
+
+def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
+    """Build the features of both windows from the validated snapshot into the model's Delta feature table."""
+    config = declaration(request)
+    report = result_of(request, "validate_data", ValidationReport)
+    training, holdout = windows(config, request)
+    uri = f"{settings.data_uri}/{config.name}/features"
+    window = Interval(start=training.start, end=holdout.end)
+    intervals = config.schedule.intervals(window.start, window.end)
+    with open_connection() as connection:
+        views = {}
+        for ref in report.snapshot:
+            open_view(connection, ref, f"snapshot_{ref.table}")
+            views[ref.table] = f"snapshot_{ref.table}"
+        rows = build_features(FeatureTables(connection, views), config, intervals=intervals)
+        replace_partitions(uri, rows, keys=[interval.key for interval in intervals])
+    ref = pin(uri, table="features", window=window)
+    log.info("%d rows of features in %s, version %d", ref.rows, ref.uri, ref.version)
+    return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
+
+
+def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interval]:
+    """Training and holdout window of a run: the holdout ends at as_of, the gap lies between them."""
+    schedule, sizes = config.schedule, config.windows
+    start_of_holdout = schedule.days_before(request.as_of, sizes.holdout_days)
+    end_of_training = schedule.days_before(start_of_holdout, sizes.gap_days)
+    start_of_training = schedule.days_before(end_of_training, sizes.training_days)
+    return (
+        Interval(start=start_of_training, end=end_of_training),
+        Interval(start=start_of_holdout, end=request.as_of),
+    )

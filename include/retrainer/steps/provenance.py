@@ -1,0 +1,88 @@
+"""What a model was made by: its own code, the environment's lock, the commit."""
+
+import hashlib
+import importlib.util
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrainer import __version__
+from retrainer.config.declaration import ModelConfig
+from retrainer.contracts import StepRequest, TableRef, digest_json
+from retrainer.errors import ConfigurationError
+
+_LOCK = "requirements.lock"
+_NO_EFFECT = {"runtime", "tags", "description"}
+"""Sections of a declaration that change neither the model nor the decision about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Digests (SHA-256, hex) of the model's own code and of the lock file; the commit, empty outside of git."""
+
+    code_digest: str
+    lock_digest: str
+    commit: str
+    version: str = __version__
+
+
+def provenance(config: ModelConfig, root: Path) -> Provenance:
+    """Of the model `config` in the project at `root`."""
+    lock = root / _LOCK
+    lock_digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+    return Provenance(_code_digest(config), lock_digest, _commit(root))
+
+
+def models_folder(config: ModelConfig) -> Path:
+    """The folder of the top-level package that the model's own modules are in.
+
+    Raises:
+        ConfigurationError: the package is not installed.
+    """
+    package = config.features.module.partition(".")[0]
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError(f"package {package!r} of features.module {config.features.module!r} was not found")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def training_identity(request: StepRequest, features: TableRef, made_by: Provenance) -> str:
+    """Digest of all that determines the model and the decision about it.
+
+    Rows count by their content, not by the table's version: a table that was rewritten with the same rows, or that grew
+    in the meantime, gives the same identity.
+    """
+    config = {key: value for key, value in request.config.items() if key not in _NO_EFFECT}
+    return digest_json(
+        {
+            "model": request.model,
+            "config": config,
+            "features": features.digest,
+            "as_of": request.as_of.isoformat(),
+            "seed": request.seed,
+            "code": made_by.code_digest,
+            "lock": made_by.lock_digest,
+        }
+    )
+
+
+def _code_digest(config: ModelConfig) -> str:
+    """Over the Python files of the folders that hold the model's feature module and its rule, by name."""
+    top = models_folder(config)
+    modules = (config.features.module, config.evaluation.baseline)
+    folders = {top.parent.joinpath(*module.split(".")[:-1]) for module in modules}
+    total = hashlib.sha256()
+    for path in sorted({path for folder in folders for path in folder.rglob("*.py")}):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(top).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _commit(root: Path) -> str:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

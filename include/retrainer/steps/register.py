@@ -1,0 +1,71 @@
+"""register: the challenger as a version of the MLflow registry, with all that names where it comes from."""
+
+import logging
+
+from retrainer.config.declaration import ModelConfig
+from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import (
+    Decision,
+    FeatureSet,
+    Registration,
+    StepRequest,
+    TrainedModel,
+    canonical_json,
+    digest_json,
+)
+from retrainer.registry import CHALLENGER, DIGEST, Versions
+from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.provenance import provenance
+from retrainer.steps.tracking import connect_tracking
+
+log = logging.getLogger(__name__)
+
+
+def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
+    """Register the challenger, or find the version that this very request registered before."""
+    config = declaration(request)
+    trained = result_of(request, "train", TrainedModel)
+    tracking = connect_tracking(settings)
+    versions = Versions(tracking, config.name)
+    version = versions.find(trained.identity)
+    created = version is None
+    if version is None:
+        version = versions.register(
+            source=trained.model_uri,
+            run_id=trained.run_id,
+            identity=trained.identity,
+            tags=_tags(request, settings, config, trained),
+            description=config.description,
+        )
+    versions.set_alias(CHALLENGER, version.version)
+    log.info("%s version %d", "registered as" if created else "was registered before as", version.version)
+    return Registration(
+        name=config.name,
+        version=version.version,
+        version_url=tracking.version_url(config.name, version.version),
+        created=created,
+    )
+
+
+def _tags(
+    request: StepRequest, settings: RuntimeSettings, config: ModelConfig, trained: TrainedModel
+) -> dict[str, str]:
+    features = result_of(request, "build_features", FeatureSet)
+    decision = result_of(request, "compare", Decision)
+    made_by = provenance(config, settings.project_root)
+    return {
+        DIGEST: trained.artifact_digest,
+        "retrainer.owner": config.owner,
+        "retrainer.interval": f"{request.interval.start.isoformat()}/{request.interval.end.isoformat()}",
+        "retrainer.as_of": request.as_of.isoformat(),
+        "retrainer.snapshot": canonical_json([ref.model_dump(mode="json") for ref in features.snapshot]),
+        "retrainer.features": features.table.to_json(),
+        "retrainer.run": trained.run_id,
+        "retrainer.airflow_run": request.run_id,
+        "retrainer.config_digest": digest_json(request.config),
+        "retrainer.code_digest": made_by.code_digest,
+        "retrainer.lock_digest": made_by.lock_digest,
+        "retrainer.commit": made_by.commit,
+        "retrainer.decision": "promote" if decision.promote else "reject",
+        "retrainer.reason": decision.reason,
+    }
