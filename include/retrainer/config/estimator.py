@@ -54,10 +54,10 @@ class Choices(Section):
 
 
 def _kind(value: object) -> str:
-    return "choices" if isinstance(value, Choices) or (isinstance(value, dict) and "choices" in value) else "range"
+    return "Choices" if isinstance(value, Choices) or (isinstance(value, dict) and "choices" in value) else "Range"
 
 
-Dimension = Annotated[Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_kind)]
+Dimension = Annotated[Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")], Discriminator(_kind)]
 """One parameter's part of the search space."""
 
 

@@ -80,4 +80,4 @@ def _must(error: ErrorDetails) -> str:
 
 def _got(given: JsonValue) -> str:
     """What was given, unless it is as long as a section."""
-    return "" if isinstance(given, dict | list) and given else f", got {shown(given)}"
+    return "" if isinstance(given, dict | list) else f", got {shown(given)}"

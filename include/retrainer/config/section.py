@@ -121,7 +121,13 @@ Length = Annotated[Duration, AfterValidator(_above_zero), WithJsonSchema(_DURATI
 class Section(BaseModel):
     """A closed, frozen part of a declaration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # a URL may hold a password, and a chained traceback shows the error as it is
+    )
 
 
 def refuse(section: str, mistakes: Iterable[Mistake]) -> None:
