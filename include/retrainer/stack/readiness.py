@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from retrainer.config.runtime import RuntimeSettings
+from retrainer.stack.services import has_step_host
 
 _TIMEOUT_SECONDS = 2.0
 _AIRFLOW_JOBS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -22,7 +23,9 @@ class Readiness:
         """`since`: heartbeats before that moment are those of an earlier stack."""
         self._settings = settings
         self._since = since
-        self.pending = {"api-server", *_AIRFLOW_JOBS, "step-host"}
+        self.pending = {"api-server", *_AIRFLOW_JOBS}
+        if has_step_host():
+            self.pending.add("step-host")
         if settings.runs_local_mlflow:
             self.pending.add("mlflow")
 

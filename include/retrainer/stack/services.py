@@ -43,10 +43,17 @@ def stack_plan(settings: RuntimeSettings) -> Plan:
     ):
         private_folder(folder)
     private_folder(settings.step_host_socket.parent)
-    services = [*_airflow(settings, airflow), _step_host(settings)]
+    services = _airflow(settings, airflow)
+    if has_step_host():
+        services.append(_step_host(settings))
     if settings.runs_local_mlflow:
         services.append(_mlflow(settings))
     return Plan(services=tuple(services), state_file=str(state_file(settings)))
+
+
+def has_step_host() -> bool:
+    """Whether the stack runs a step host. It needs Linux; without it every step is a plain process."""
+    return sys.platform == "linux"
 
 
 def _airflow(settings: RuntimeSettings, environment: dict[str, str]) -> list[Service]:
