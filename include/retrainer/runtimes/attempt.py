@@ -86,6 +86,8 @@ class Attempt:
             self._pump(
                 {out_read: _Lines(self._take_stdout, _LONGEST_RESULT), err_read: _Lines(self._take_line, _LONGEST_LINE)}
             )
+        except NotStartedError:
+            raise
         except BaseException:
             self._abandon()
             raise
@@ -117,24 +119,32 @@ class Attempt:
             raise NotStartedError(str(error)) from error
 
     def _pump(self, streams: dict[int, _Lines]) -> None:
-        give_up = float("inf")
+        """Until the step has ended and its output is read. If something that left it holds a pipe, not for long."""
+        timeout: float | None = None
         with selectors.DefaultSelector() as selector:
-            selector.register(self._connection, selectors.EVENT_READ)
-            for descriptor in streams:
-                selector.register(descriptor, selectors.EVENT_READ)
-            while selector.get_map() and time.monotonic() < give_up:
-                for key, _ in selector.select(None if give_up == float("inf") else _DRAIN_SECONDS):
-                    if key.fd not in streams:
-                        self._read_events()
-                        if self._ended or self._gone:
-                            selector.unregister(self._connection)
-                            give_up = time.monotonic() + _DRAIN_SECONDS
-                            self._end_orphans()
+            sources: tuple[socket.socket | int, ...] = (self._connection, *streams)
+            for source in sources:
+                selector.register(source, selectors.EVENT_READ)
+            while selector.get_map() and (ready := selector.select(timeout)):
+                for key, _ in ready:
+                    if key.fd in streams:
+                        is_open = self._read_output(key.fd, streams[key.fd])
                     else:
-                        data = os.read(key.fd, _CHUNK)
-                        streams[key.fd].feed(data)
-                        if not data:
-                            selector.unregister(key.fd)
+                        is_open = self._read_end()
+                        timeout = None if is_open else _DRAIN_SECONDS
+                    if not is_open:
+                        selector.unregister(key.fileobj)
+
+    def _read_output(self, descriptor: int, lines: _Lines) -> bool:
+        data = os.read(descriptor, _CHUNK)
+        lines.feed(data)
+        return bool(data)
+
+    def _read_end(self) -> bool:
+        self._read_events()
+        if self._gone:
+            self._end_orphans()
+        return not (self._ended or self._gone)
 
     def _read_events(self) -> None:
         try:

@@ -114,7 +114,10 @@ def import_libraries(libraries: tuple[str, ...]) -> None:
     """
     os.environ.update({**THREADS, **QUIET, **LOAD_ENVIRONMENT})
     for name in libraries:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise StackError(f"the step host cannot import {name}: {error}") from error
     # Pydantic reads its models' source, and the first such look resolves the paths of all 3,000 modules: 0.15 s a step.
     inspect.getmodule(inspect.currentframe())
     gc.collect()
