@@ -2,77 +2,134 @@
 
 import ast
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from retrainer.config.near_miss import listed, nearest
+from retrainer.config.near_miss import listed, nearest, unknown
+from retrainer.config.outline import Import, Outline, UnreadableError, outline
 
 
 def missing_from_module(dotted: str, function: str) -> str | None:
     """What keeps `from <dotted> import <function>` from working, in words; None if nothing was found.
 
-    Looks at the file's syntax, the modules it imports at the top level, and the names it defines.
+    Looks at the syntax of the module, of its packages and of what they import from the same top package, at the
+    modules and names that these import at the top level, and at the function's arguments. Imports within `try` or
+    `if` may be missing on purpose and are passed over.
     """
-    spec = _find(dotted)
-    if spec is None or spec.origin is None:
-        return f"module {dotted!r} was not found (looked for {dotted.replace('.', '/')}.py under include/)"
-    path = Path(spec.origin)
+    path = _source(dotted)
+    if path is None:
+        return f"module {dotted!r} was not found{_looked_for(dotted)}"
+    problem = next(_problems(dotted, dotted.partition(".")[0], set()), None)
+    if problem:
+        return f"module {dotted!r} does not import: {problem}"
+    return _function_problem(outline(path, dotted), dotted, function) if path.suffix == ".py" else None
+
+
+def _looked_for(dotted: str) -> str:
+    """Where a module should have been, and a module beside that place with a name like it."""
+    package, _, name = dotted.rpartition(".")
+    spec = _find(package) if package else None
+    beside = {
+        path.stem
+        for folder in (spec and spec.submodule_search_locations) or ()
+        for path in Path(folder).glob("[!_]*.py")
+    }
+    near = nearest(name, beside)
+    meant = f"; did you mean {f'{package}.{near}'!r}?" if near else ""
+    return f"{meant} (looked for {dotted.replace('.', '/')}.py under include/)"
+
+
+def _problems(dotted: str, top: str, seen: set[str]) -> Iterator[str]:
+    """`file:line: reason` for everything in `dotted`, and in what it imports of package `top`, that fails on import."""
+    parts = dotted.split(".")
+    for length in range(1, len(parts) + 1):
+        module = ".".join(parts[:length])
+        path = _source(module)
+        if (
+            module in seen or path is None or path.suffix != ".py"
+        ):  # namespace packages and compiled modules have no text
+            continue
+        seen.add(module)
+        where = "/".join(path.parts[-length - (path.name == "__init__.py") :])
+        try:
+            found = outline(path, module)
+        except UnreadableError as error:
+            yield f"{where}:{error.line}: {error}"
+            continue
+        for imported in found.imports:
+            yield from _import_problems(imported, f"{where}:{imported.line}", top, seen)
+
+
+def _import_problems(imported: Import, where: str, top: str, seen: set[str]) -> Iterator[str]:
+    module = imported.module
+    if not _exists(module):
+        yield f"{where}: no module named {module!r}"
+        return
+    if module.partition(".")[0] != top:
+        return
+    yield from _problems(module, top, seen)
+    path = _source(module)
+    if path is None or path.suffix != ".py":
+        return
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        return f"module {dotted!r} does not import: {path.name}:{line}: {getattr(error, 'msg', error)}"
-    for line, name in _imported(tree, package=dotted.rpartition(".")[0]):
-        if not _exists(name):
-            return f"module {dotted!r} does not import: {path.name}:{line}: no module named {name!r}"
-    defined = _defined(tree)
-    if function not in defined:
-        near = nearest(function, defined)
+        target = outline(path, module)
+    except UnreadableError:
+        return  # said where the module was looked at
+    for name in imported.names:
+        if _exists(f"{module}.{name}"):
+            yield from _problems(f"{module}.{name}", top, seen)
+        elif name not in target.defined and not target.is_open and name != "*":
+            yield f"{where}: {unknown(name, target.defined, what=f'name of module {module}')}"
+
+
+def _function_problem(found: Outline, dotted: str, name: str) -> str | None:
+    if name not in found.defined and not found.is_open:
+        near = nearest(name, found.defined)
         meant = f"; did you mean {near!r}?" if near else ""
-        return f"module {dotted!r} has no function {function!r}{meant} (it defines: {listed(defined) or 'nothing'})"
+        return f"module {dotted!r} has no function {name!r}{meant} (it defines: {listed(found.defined) or 'nothing'})"
+    function = found.functions.get(name)
+    if isinstance(function, ast.AsyncFunctionDef):
+        return f"function {name!r} of module {dotted!r} must not be async"
+    if function is not None and not function.decorator_list and not _takes_one(function.args):
+        return f"function {name!r} of module {dotted!r} must take one argument, the frame"
     return None
 
 
-def _find(dotted: str) -> ModuleSpec | None:
-    """The spec of a module, found without importing its parents."""
-    spec: ModuleSpec | None = None
-    locations: list[str] | None = None
-    parts = dotted.split(".")
-    for index in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: index + 1]), locations)
-        if spec is None:
-            return None
-        locations = list(spec.submodule_search_locations or [])
-    return spec
+def _takes_one(arguments: ast.arguments) -> bool:
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    needed = positional - len(arguments.defaults)
+    needs_keyword = any(default is None for default in arguments.kw_defaults)
+    return needed <= 1 and (positional >= 1 or arguments.vararg is not None) and not needs_keyword
+
+
+def _source(dotted: str) -> Path | None:
+    """The file of a module or package; None where there is none, or it has no file (a namespace package)."""
+    spec = _find(dotted)
+    return Path(spec.origin) if spec and spec.origin and spec.has_location else None
 
 
 def _exists(dotted: str) -> bool:
-    top = dotted.partition(".")[0]
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
-        return True
-    return _find(dotted) is not None
+    return dotted in sys.builtin_module_names or dotted in sys.stdlib_module_names or _find(dotted) is not None
 
 
-def _imported(tree: ast.Module, *, package: str) -> list[tuple[int, str]]:
-    """(line, module) of every import at the top level; relative ones made absolute."""
-    found: list[tuple[int, str]] = []
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            found.append((node.lineno, ".".join(part for part in (base, node.module) if part)))
-    return found
+def _find(dotted: str) -> ModuleSpec | None:
+    """The spec of a module, found as import finds it, but without importing its parents."""
+    try:
+        return _found(dotted, tuple(sys.path))
+    except ModuleNotFoundError:
+        return None
 
 
-def _defined(tree: ast.Module) -> set[str]:
-    """Names that the module defines or imports at its top level."""
-    names: set[str] = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    return names
+@lru_cache(maxsize=1024)
+def _found(dotted: str, search_path: tuple[str, ...]) -> ModuleSpec:
+    """Remembers what was found, and never that something was not."""
+    package, _, name = dotted.rpartition(".")
+    locations = list(_found(package, search_path).submodule_search_locations or []) if package else None
+    if name and (locations or not package):
+        for finder in sys.meta_path:
+            spec = finder.find_spec(dotted, locations) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                return spec
+    raise ModuleNotFoundError(f"No module named {dotted!r}", name=dotted)

@@ -2,11 +2,12 @@
 
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from croniter import CroniterError, croniter
+from croniter import CroniterBadDateError, CroniterError, croniter
 from pydantic import Field, field_validator, model_validator
 
 from retrainer.config.near_miss import one_of, shown
@@ -15,6 +16,21 @@ from retrainer.contracts import Interval
 
 _RANDOM = re.compile(r"^[rh](\(|/|$)", re.IGNORECASE)
 """Fields that croniter draws at random or from a hash: another schedule at each parse."""
+
+
+@lru_cache(maxsize=256)
+def _cron_mistake(cron: str) -> str | None:
+    fields = cron.split()
+    if len(fields) == 5 and not any(_RANDOM.match(field) for field in fields):
+        try:
+            croniter(cron, datetime(2000, 1, 1)).get_prev(datetime)  # noqa: DTZ001 any moment does
+        except CroniterBadDateError:
+            return f"{shown(cron)} never comes: no date matches it"
+        except (CroniterError, ValueError):
+            pass
+        else:
+            return None
+    return f"must be a five-field cron expression such as '0 0 * * *', got {shown(cron)}"
 
 
 class Schedule(Section):
@@ -34,13 +50,9 @@ class Schedule(Section):
     @field_validator("cron")
     @classmethod
     def _valid_cron(cls, value: str) -> str:
-        fields = value.split()
-        if len(fields) != 5 or any(_RANDOM.match(field) for field in fields) or not croniter.is_valid(value):
-            raise ValueError(f"must be a five-field cron expression such as '0 0 * * *', got {shown(value)}")
-        try:
-            croniter(value, datetime(2000, 1, 1)).get_prev(datetime)  # noqa: DTZ001 any moment does
-        except CroniterError as error:
-            raise ValueError(f"{shown(value)} never comes: no date matches it") from error
+        mistake = _cron_mistake(value)
+        if mistake:
+            raise ValueError(mistake)
         return value
 
     @field_validator("timezone")

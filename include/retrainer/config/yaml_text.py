@@ -9,6 +9,7 @@ without quotes. Aliases are allowed as long as the values, spelt out, stay withi
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 from pydantic import JsonValue
@@ -137,7 +138,7 @@ class _Reader:
     def _scalar(self, event: ScalarEvent, at: KeyPath) -> JsonValue:
         tag = event.tag
         if tag is None or tag == "!":
-            tag = self._resolved(event)
+            tag = _resolved(event)
         if tag not in _SCALARS:
             self._problem(event, at, f"tag {_short(tag)} is not allowed: only plain values are")
             return None
@@ -150,10 +151,6 @@ class _Reader:
             self._problem(event, at, f"{text} is read as true or false by YAML: quote it, or write true or false")
             return None
         return self._number(event, at, tag)
-
-    def _resolved(self, event: ScalarEvent) -> str:
-        """The tag that a scalar without one gets from its look."""
-        return str(self._loader.resolve(yaml.ScalarNode, event.value, event.implicit))  # type: ignore[no-untyped-call]
 
     def _number(self, event: ScalarEvent, at: KeyPath, tag: str) -> JsonValue:
         """A number, true, false or null."""
@@ -202,7 +199,7 @@ class _Reader:
             self._problem(event, at, "a key must be text")
             self._value(event, (*at, "?"))
             return None
-        tag = event.tag or self._resolved(event)
+        tag = event.tag or _resolved(event)
         if tag == _TAG + "str":
             return str(event.value)
         if tag == _TAG + "merge":
@@ -214,6 +211,17 @@ class _Reader:
     def _check_tag(self, event: SequenceStartEvent | MappingStartEvent, at: KeyPath) -> None:
         if event.tag is not None and event.tag not in _COLLECTIONS:
             self._problem(event, at, f"tag {_short(event.tag)} is not allowed: only plain values are")
+
+
+def _resolved(event: ScalarEvent) -> str:
+    """The tag that a scalar without one gets from its look."""
+    return _plain_tag(event.value) if event.implicit[0] else _TAG + "str"
+
+
+@lru_cache(maxsize=4096)
+def _plain_tag(text: str) -> str:
+    resolver = yaml.resolver.Resolver()
+    return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
 
 
 def _line(event: Event) -> int:
