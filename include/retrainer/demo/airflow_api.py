@@ -1,0 +1,171 @@
+"""The part of Airflow's REST API that a person's clicks amount to: unpause, trigger, backfill, watch."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import httpx
+from pydantic import JsonValue
+
+from retrainer.errors import StackError
+
+_POLL_SECONDS = 0.7
+_TIMEOUT_SECONDS = 30.0
+_TRIES = 4
+
+FINAL = ("success", "failed")
+"""States in which a DAG run stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class DagRun:
+    """A DAG run as it is now. `tasks` maps task id to state, in the order of the DAG; "" is not yet scheduled."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: Mapping[str, str]
+
+    @property
+    def is_over(self) -> bool:
+        """Will its state not change any more?"""
+        return self.state in FINAL
+
+
+Watch = Callable[[DagRun], None]
+
+
+class AirflowApi:
+    """A logged-in client of one Airflow API server."""
+
+    def __init__(self, url: str, *, username: str, password: str) -> None:
+        self._credentials = {"username": username, "password": password}
+        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def unpause(self, dag_id: str, *, timeout_seconds: float = 120) -> None:
+        """Unpause a DAG, as soon as Airflow has parsed it.
+
+        Raises:
+            StackError: Airflow does not know it in time; says what its import errors are.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while self._ask("GET", f"/api/v2/dags/{dag_id}", missing_ok=True) is None:
+            if time.monotonic() > deadline:
+                raise StackError(f"Airflow has no DAG {dag_id} after {timeout_seconds:g} s: {self._import_errors()}")
+            time.sleep(_POLL_SECONDS)
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict[str, JsonValue]) -> str:
+        """Start a run by hand; its run id."""
+        answer = self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        return str(_mapping(answer)["dag_run_id"])
+
+    def backfill(self, dag_id: str, logical_date: datetime) -> str:
+        """Backfill the one interval that starts at `logical_date` (aware); the id of its run."""
+        moment = logical_date.isoformat()
+        body: dict[str, JsonValue] = {"dag_id": dag_id, "from_date": moment, "to_date": moment, "max_active_runs": 1}
+        self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"})
+        query = {"logical_date_gte": moment, "logical_date_lte": moment}
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            found = _mapping(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=query))["dag_runs"]
+            if isinstance(found, list) and found:
+                return str(_mapping(found[-1])["dag_run_id"])
+            time.sleep(_POLL_SECONDS)
+        raise StackError(f"the backfill of {dag_id} for {moment} made no run")
+
+    def backfills_running(self, dag_id: str) -> bool:
+        """Is there a backfill of this DAG that is not completed? Airflow takes only one at a time."""
+        answer = _mapping(self._ask("GET", "/api/v2/backfills", params={"dag_id": dag_id}))
+        backfills = answer["backfills"]
+        assert isinstance(backfills, list)
+        return any(_mapping(item)["completed_at"] is None for item in backfills)
+
+    def run(self, dag_id: str, run_id: str) -> DagRun:
+        """A run and its tasks, as they are now."""
+        where = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        state = str(_mapping(self._ask("GET", where))["state"])
+        instances = _mapping(self._ask("GET", f"{where}/taskInstances"))["task_instances"]
+        assert isinstance(instances, list)
+        tasks = {str(_mapping(item)["task_id"]): str(_mapping(item)["state"] or "") for item in instances}
+        return DagRun(dag_id, run_id, state, tasks)
+
+    def wait(self, dag_id: str, run_id: str, *, watch: Watch, timeout_seconds: float) -> DagRun:
+        """Wait until a run is over; `watch` is called with each look at it.
+
+        Raises:
+            StackError: it is not over in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            run = self.run(dag_id, run_id)
+            watch(run)
+            if run.is_over:
+                return run
+            if time.monotonic() > deadline:
+                raise StackError(f"{dag_id} {run_id} is still {run.state} after {timeout_seconds:g} s: {run.tasks}")
+            time.sleep(_POLL_SECONDS)
+
+    def result(self, run: DagRun, task_id: str, *, key: str = "return_value") -> JsonValue:
+        """What a task handed on; None if it did not."""
+        where = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        answer = self._ask("GET", where, params={"deserialize": "false", "stringify": "false"}, missing_ok=True)
+        return None if answer is None else _mapping(answer)["value"]
+
+    def _import_errors(self) -> str:
+        errors = _mapping(self._ask("GET", "/api/v2/importErrors"))["import_errors"]
+        assert isinstance(errors, list)
+        texts = [str(_mapping(error)["stack_trace"]).strip().splitlines()[-1] for error in errors]
+        return "; ".join(texts) or "it reports no import error"
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: dict[str, JsonValue] | None = None,
+        params: dict[str, str] | None = None,
+        missing_ok: bool = False,
+    ) -> JsonValue:
+        """One request. A busy server is asked again; writes are asked again only where nothing was received."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self._log_in()
+                response = self._http.request(method, path, json=json, params=params)
+            except httpx.TransportError as error:
+                if attempt == _TRIES or (method != "GET" and not isinstance(error, httpx.ConnectError)):
+                    raise StackError(f"Airflow does not answer: {method} {path}: {error!r}") from error
+                time.sleep(_POLL_SECONDS)
+                continue
+            if response.status_code >= 500 and method == "GET" and attempt < _TRIES:
+                time.sleep(_POLL_SECONDS)
+                continue
+            break
+        if missing_ok and response.status_code == 404:
+            return None
+        if response.is_error:
+            raise StackError(f"Airflow refused {method} {path}: {response.status_code} {response.text[:500]}")
+        answer: JsonValue = response.json()
+        return answer
+
+    def _log_in(self) -> None:
+        if "Authorization" in self._http.headers:
+            return
+        response = self._http.post("/auth/token", json=self._credentials)
+        if response.is_error:
+            raise StackError(f"Airflow does not let {self._credentials['username']!r} in: {response.status_code}")
+        self._http.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
+
+
+def _mapping(value: JsonValue) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise StackError(f"Airflow answered with {type(value).__name__}, expected an object")
+    return value

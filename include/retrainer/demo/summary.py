@@ -1,0 +1,122 @@
+"""What came of the demo: one entry a run, a verdict, JSON and a table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, JsonValue
+from rich.table import Table
+
+from retrainer.contracts import Contract, Decision, FeatureSet, Registration, Release, UtcDatetime
+
+Outcome = Literal["promote", "reject", "stopped"]
+
+
+class RunSummary(Contract):
+    """One run of the model's training DAG. What a stopped run never had is null.
+
+    `rows` are those of the pinned feature table. `champion_version` is the champion that the challenger was compared
+    with; `difference` and `interval` are challenger minus champion (or baseline rule) in the metric's unit.
+    """
+
+    as_of: UtcDatetime
+    run_id: str
+    state: str
+    rows: int | None = None
+    challenger_version: int | None = None
+    champion_version: int | None = None
+    metric: str | None = None
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    decision: Outcome
+    reason: str
+
+
+class Summary(Contract):
+    """The whole demo: whether all happened that had to, how long it took, and where to look."""
+
+    ok: bool
+    seconds: float = Field(ge=0)
+    runs: tuple[RunSummary, ...]
+    urls: dict[str, str]
+    missing: tuple[str, ...] = ()
+    """In words, what had to happen and did not."""
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, in one piece."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+def summarize_run(
+    as_of: UtcDatetime, run_id: str, state: str, *, results: Mapping[str, JsonValue], error: str
+) -> RunSummary:
+    """One run, from what its tasks handed on (by task id; None where nothing) and the error that ended it."""
+    compared, released = results.get("compare"), results.get("deploy")
+    if compared is None or released is None:
+        return RunSummary(as_of=as_of, run_id=run_id, state=state, decision="stopped", reason=error or "no error known")
+    decision, release = Decision.model_validate(compared), Release.model_validate(released)
+    features = FeatureSet.model_validate(results["build_features"])
+    registration = Registration.model_validate(results["register"])
+    bounds = (decision.low, decision.high) if decision.low is not None and decision.high is not None else None
+    return RunSummary(
+        as_of=as_of,
+        run_id=run_id,
+        state=state,
+        rows=features.table.rows,
+        challenger_version=registration.version,
+        champion_version=decision.champion_version,
+        metric=decision.metric,
+        difference=decision.difference,
+        interval=bounds,
+        decision="promote" if release.action == "promote" else "reject",
+        reason=release.reason,
+    )
+
+
+def what_is_missing(runs: Sequence[RunSummary], *, broken: UtcDatetime, column: str, quarantined: bool) -> list[str]:
+    """What the demo has to show and did not, in words."""
+    by_time = {run.as_of: run for run in runs}
+    stopped = by_time.get(broken)
+    after = [run for run in runs if run.as_of > broken]
+    needed = {
+        "a challenger that is promoted over a champion": any(
+            run.decision == "promote" and run.champion_version is not None for run in runs
+        ),
+        "a challenger that is rejected": any(run.decision == "reject" for run in runs),
+        f"a broken day that validation stops, naming {column!r}": stopped is not None
+        and stopped.decision == "stopped"
+        and column in stopped.reason,
+        "the broken day in quarantine": quarantined,
+        "the day after, trained again": bool(after) and all(run.state == "success" for run in after),
+        "every other run finished": all(run.state == "success" for run in runs if run.as_of != broken),
+    }
+    return [what for what, happened in needed.items() if not happened]
+
+
+def summary_table(runs: Sequence[RunSummary]) -> Table:
+    """The table at the end: one row a run."""
+    table = Table(title="What was decided, and why", title_justify="left", show_lines=True)
+    for name in ("as of", "rows", "champion", "challenger", "difference", "decision"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("rows", "difference") else "left")
+    table.add_column("reason", overflow="fold", min_width=30)
+    colours = {"promote": "green", "reject": "yellow", "stopped": "red"}
+    for run in runs:
+        interval = f"\n[{run.interval[0]:+.4f}, {run.interval[1]:+.4f}]" if run.interval else ""
+        table.add_row(
+            f"{run.as_of:%Y-%m-%d}",
+            f"{run.rows:,}" if run.rows is not None else "",
+            _version(run.champion_version) or ("rule" if run.challenger_version else ""),
+            _version(run.challenger_version),
+            f"{run.difference:+.4f}{interval}" if run.difference is not None else "",
+            f"[{colours[run.decision]}]{run.decision}[/]",
+            run.reason,
+        )
+    return table
+
+
+def _version(version: int | None) -> str:
+    return f"v{version}" if version is not None else ""
