@@ -43,6 +43,17 @@ def run_interval(context: Context, schedule: Schedule) -> Interval:
     return schedule.interval_before(as_of)
 
 
+def is_after_the_schedule(context: Context, schedule: Schedule) -> bool:
+    """Was the run started by the clock after the schedule's end? There is nothing to train then."""
+    start = context.get("data_interval_start")
+    return (
+        schedule.end is not None
+        and start is not None
+        and start >= _midnight(schedule, schedule.end)
+        and context["dag_run"].run_type == "scheduled"
+    )
+
+
 def build_request(
     context: Context, config: ModelConfig, step: StepName, *, inputs: Mapping[str, dict[str, JsonValue]]
 ) -> StepRequest:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Unpack
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 from pydantic import JsonValue
 
 from retrainer.airflow.connections import source_url
 from retrainer.airflow.landing import look
-from retrainer.airflow.request import run_interval
+from retrainer.airflow.request import is_after_the_schedule, run_interval
 from retrainer.airflow.task_options import TaskOptions
 from retrainer.airflow.triggers.arrival import ArrivalTrigger
 from retrainer.config.load import load_declaration
@@ -55,9 +61,12 @@ class WaitForDataSensor(BaseSensorOperator):
         Raises:
             AirflowFailException: the declaration or the run's parameters are wrong; a retry cannot help.
             AirflowException: the connection cannot be had.
+            AirflowSkipException: the clock started the run and the schedule is over; the steps are skipped with it.
         """
         try:
             config = load_declaration(self.declaration)
+            if is_after_the_schedule(context, config.schedule):
+                raise AirflowSkipException(f"the schedule of {config.name} ended on {config.schedule.end}")
             interval = run_interval(context, config.schedule)
             url = source_url(config.source, load_settings(os.environ, self.project_root))
             found = look(config.source, interval, url=url, project_root=self.project_root)
