@@ -30,6 +30,12 @@ _AIRFLOW = {
         "min_serialized_dag_update_interval": "5",
     },
     "api": {"host": "127.0.0.1", "workers": "1", "expose_config": "False"},
+    "workers": {
+        # A task's supervisor that misses the task's end by a moment looks again only after this time (default 5 s),
+        # and holds the slot until then.
+        "min_heartbeat_interval": "1",
+        "execution_api_timeout": "30",
+    },
     "scheduler": {
         "scheduler_idle_sleep_time": "0.2",  # what a task waits for, twice: to be queued, and for its end to be seen
         "enable_health_check": "False",

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.stack.services import has_step_host
 
-_TIMEOUT_SECONDS = 2.0
+_TIMEOUT_SECONDS = 10.0
 _AIRFLOW_JOBS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 
 
@@ -46,6 +46,9 @@ class Readiness:
     def _airflow(self) -> Iterator[str]:
         answer = _get(self._settings.airflow_port, "/api/v2/monitor/health")
         if answer is None:
+            return
+        # the part of the API server that tasks talk to is built at its first request, which takes seconds
+        if "api-server" in self.pending and _get(self._settings.airflow_port, "/execution/health") is None:
             return
         yield "api-server"
         health: dict[str, dict[str, JsonValue]] = json.loads(answer)
