@@ -1,0 +1,27 @@
+"""Snapshots: the rows that a run uses, in Delta tables with one partition per interval, pinned by version."""
+
+from retrainer.snapshots.connection import connect
+from retrainer.snapshots.delta import open_view, partition_counts, pin, replace_partitions
+from retrainer.snapshots.place import DataPlace
+from retrainer.snapshots.publish import Rows, publish, published_counts
+from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
+from retrainer.snapshots.windows import required_intervals, table_window, windows_start
+
+__all__ = [
+    "DataPlace",
+    "Rows",
+    "Staged",
+    "connect",
+    "open_view",
+    "partition_counts",
+    "pin",
+    "publish",
+    "published_counts",
+    "replace_partitions",
+    "required_intervals",
+    "sql_types",
+    "stage",
+    "table_window",
+    "view_staged",
+    "windows_start",
+]

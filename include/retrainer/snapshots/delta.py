@@ -1,0 +1,210 @@
+"""Delta tables with one partition per interval: pinned views, partitions replaced in one commit, content digests."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from retrainer.contracts import Interval, TableRef
+from retrainer.contracts.columns import INTERVAL
+from retrainer.errors import StoreConflictError
+from retrainer.snapshots.connection import connect, identifier, literal
+from retrainer.snapshots.digest import PartitionDigests, combined
+from retrainer.snapshots.place import local_path
+
+_LOG = logging.getLogger(__name__)
+_FOR_EVER = "interval 36500 days"
+_CONFIGURATION = {
+    "delta.logRetentionDuration": _FOR_EVER,
+    "delta.deletedFileRetentionDuration": _FOR_EVER,
+    "delta.enableExpiredLogCleanup": "false",
+}
+_PARTITIONS = "retrainer.partitions"
+_KEEPS_ROWS = ("VACUUM START", "VACUUM END")
+_DIGEST_ROWS = 2_000_000
+"""Partitions are sorted in groups of about so many rows."""
+
+
+def open_table(uri: str, version: int | None = None) -> DeltaTable | None:
+    """The Delta table, or None where there is none yet."""
+    try:
+        return DeltaTable(uri, version=version)
+    except TableNotFoundError:
+        return None
+
+
+def open_view(connection: duckdb.DuckDBPyConnection, ref: TableRef, name: str) -> None:
+    """Make the view `name`: the rows of the pinned version of a table whose partition lies in its window.
+
+    All columns, timestamps as TIMESTAMP WITH TIME ZONE, and `_interval` (VARCHAR, last).
+
+    Raises:
+        StoreConflictError: the pinned version is no longer there.
+    """
+    try:
+        table = DeltaTable(ref.uri, version=ref.version)
+    except (TableNotFoundError, DeltaError) as error:
+        raise StoreConflictError(f"version {ref.version} of {ref.uri} cannot be read: {error}") from error
+    keys = [key for key in partition_keys(table) if _inside(key, ref.window)]
+    view_partitions(connection, table, keys, name)
+
+
+def view_partitions(connection: duckdb.DuckDBPyConnection, table: DeltaTable, keys: Sequence[str], name: str) -> None:
+    """Make the view `name`: the rows of the partitions `keys` of an open Delta table."""
+    columns = [field.name for field in table_schema(table) if field.name != INTERVAL]
+    files = table.file_uris([(INTERVAL, "in", list(keys))]) if keys else []
+    if not files:
+        connection.register(f"{name}__empty", table_schema(table).empty_table())
+        source = identifier(f"{name}__empty")
+    elif local_path(table.table_uri) is not None:
+        paths = ", ".join(literal(str(local_path(file))) for file in sorted(files))
+        source = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'{INTERVAL}': VARCHAR}})"
+    else:
+        connection.register(f"{name}__files", table.to_pyarrow_dataset(partitions=[(INTERVAL, "in", list(keys))]))
+        source = identifier(f"{name}__files")
+    selected = ", ".join(identifier(column) for column in (*columns, INTERVAL))
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {selected} FROM {source}")
+
+
+def table_schema(table: DeltaTable) -> pa.Schema:
+    """Columns of a Delta table, with Arrow's plain types."""
+    return pa.schema(table.schema().to_arrow())
+
+
+def partition_keys(table: DeltaTable) -> list[str]:
+    """Keys of the partitions that have rows, in order."""
+    return sorted({str(partition[INTERVAL]) for partition in table.partitions()})
+
+
+def partition_counts(uri: str) -> dict[str, int]:
+    """Rows of each partition of the table's newest version, by key; empty where there is no table. Reads no rows."""
+    table = open_table(uri)
+    return {} if table is None else counts_of(table)
+
+
+def counts_of(table: DeltaTable) -> dict[str, int]:
+    """Rows of each partition of an open table, by key."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    counts: dict[str, int] = {}
+    keys, rows = actions[f"partition.{INTERVAL}"].to_pylist(), actions["num_records"].to_pylist()
+    for key, count in zip(keys, rows, strict=True):
+        counts[key] = counts.get(key, 0) + count
+    return dict(sorted(counts.items()))
+
+
+def replace_partitions(
+    uri: str, batches: Iterable[pa.RecordBatch], *, schema: pa.Schema, keys: Sequence[str], anew: bool = False
+) -> int:
+    """Replace the partitions `keys` by the rows of `batches`, in one commit; the version that this made.
+
+    Rows are streamed. `schema` includes `_interval` (string), whose values must be among `keys`; a key without rows
+    ends up empty. The table is made where there is none. `anew` drops all other partitions and the old columns from
+    the new version.
+
+    Raises:
+        StoreConflictError: another writer replaced one of the partitions in the meantime.
+    """
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    commit = CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))})
+    try:
+        # Made first and apart, so that of two writers of a new table none drops the other's partitions.
+        DeltaTable.create(uri, schema, mode="ignore", partition_by=[INTERVAL], configuration=_CONFIGURATION)
+        table = DeltaTable(uri)
+        write_deltalake(
+            table,
+            reader,
+            mode="overwrite",
+            partition_by=[INTERVAL],
+            schema_mode="overwrite" if anew else None,
+            predicate=None if anew else f"{INTERVAL} IN ({', '.join(literal(key) for key in sorted(keys))})",
+            commit_properties=commit,
+        )
+    except CommitFailedError as error:
+        raise StoreConflictError(f"another writer replaced partitions of {uri} first: {error}") from error
+    _LOG.info("%s: %d partitions replaced, version %d", uri, len(keys), table.version())
+    return int(table.version())
+
+
+def pin(uri: str, table: str, window: Interval) -> TableRef:
+    """The partitions in `window` of the table at `uri`, pinned: version, rows and content digest.
+
+    The version is the newest that changed one of these partitions, so that later commits to others do not change
+    the pin.
+
+    Raises:
+        StoreConflictError: there is no such table.
+    """
+    head = open_table(uri)
+    if head is None:
+        raise StoreConflictError(f"there is no Delta table at {uri}")
+    version = _last_change(head, window)
+    pinned = head if version == head.version() else DeltaTable(uri, version=version)
+    keys = [key for key in partition_keys(pinned) if _inside(key, window)]
+    with connect() as connection:
+        digests = content_digests(connection, pinned, keys)
+    counts = counts_of(pinned)
+    rows = sum(counts[key] for key in keys)
+    return TableRef(table=table, uri=uri, version=version, window=window, rows=rows, digest=combined(digests))
+
+
+def content_digests(connection: duckdb.DuckDBPyConnection, table: DeltaTable, keys: Sequence[str]) -> dict[str, str]:
+    """Digest of the content of each of the partitions `keys`; sorts them in groups, in bounded memory."""
+    counts = counts_of(table)
+    digests: dict[str, str] = {}
+    for group in grouped({key: counts[key] for key in keys if key in counts}):
+        view_partitions(connection, table, group, "digested")
+        found = PartitionDigests(table_schema(table))
+        for batch in canonical(connection, "digested", table_schema(table).names):
+            found.update(batch)
+        digests |= found.result()
+    return digests
+
+
+def canonical(
+    connection: duckdb.DuckDBPyConnection, view: str, columns: Iterable[str], *, distinct: bool = False
+) -> pa.RecordBatchReader:
+    """The rows of a view in canonical order: by partition, then by all columns in the order of their names."""
+    names = [identifier(name) for name in columns]
+    order = ", ".join([INTERVAL, *sorted(name for name in names if name != identifier(INTERVAL))])
+    what = "DISTINCT " if distinct else ""
+    return connection.sql(f"SELECT {what}{', '.join(names)} FROM {identifier(view)} ORDER BY {order}").to_arrow_reader(
+        100_000
+    )
+
+
+def grouped(counts: dict[str, int], limit: int = _DIGEST_ROWS) -> Iterable[list[str]]:
+    """Partition keys in order, in groups of about `limit` rows."""
+    group: list[str] = []
+    rows = 0
+    for key, count in sorted(counts.items()):
+        if group and rows + count > limit:
+            yield group
+            group, rows = [], 0
+        group.append(key)
+        rows += count
+    if group:
+        yield group
+
+
+def _last_change(table: DeltaTable, window: Interval) -> int:
+    limit = 64
+    while True:
+        history = table.history(limit)
+        for commit in history:
+            if commit.get("operation") in _KEEPS_ROWS:
+                continue
+            keys = commit.get(_PARTITIONS)
+            if keys is None or any(_inside(key, window) for key in json.loads(keys)):
+                return int(commit["version"])
+        if len(history) < limit:
+            return int(table.version())
+        limit *= 4
+
+
+def _inside(key: str, window: Interval) -> bool:
+    return window.contains(datetime.fromisoformat(key))

@@ -1,0 +1,94 @@
+"""Step snapshot: the interval, and what the windows still lack, out of the source into staging tables."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from retrainer.config.declaration import ModelConfig
+from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import Interval, StagedSnapshot, StagedTable, StepRequest, partition_key
+from retrainer.snapshots import DataPlace, published_counts, required_intervals, sql_types, stage, table_window
+from retrainer.sources import open_engine, source_name
+from retrainer.sources.arrival import complete_intervals
+from retrainer.sources.engine import reading
+from retrainer.sources.extract import Extract, Unconvertible, open_extract
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(request: StepRequest, settings: RuntimeSettings) -> StagedSnapshot:
+    """Stage the run's interval, and every complete interval of the windows that is not in the validated snapshot.
+
+    Raises:
+        SourceUnavailableError: the source did not answer.
+        BadDataError: a declared table is not in the source.
+        StoreConflictError: another run staged the same tables at the same time.
+        ConfigurationError: the source's connection is not known.
+    """
+    config = ModelConfig.model_validate(request.config)
+    staging = _Staging(config, request, DataPlace(settings.data_uri, request.model))
+    engine = open_engine(config.source, connection_url=settings.connection_url, root=settings.project_root)
+    with reading(engine, source_name(config.source)) as connection:
+        staged = [staging.table(connection, name) for name in config.source.tables]
+    window = table_window(config, config.source.rows, request.interval, as_of=request.as_of)
+    tables, reused = tuple(table for table, _ in staged), sum(count for _, count in staged)
+    return StagedSnapshot(interval=request.interval, window=window, tables=tables, reused=reused)
+
+
+@dataclass(frozen=True)
+class _Staging:
+    config: ModelConfig
+    request: StepRequest
+    place: DataPlace
+
+    def table(self, connection: sa.Connection, name: str) -> tuple[StagedTable, int]:
+        """Stage one table; and how many validated partitions need not be extracted again."""
+        own = self.request.interval
+        declared = self.config.source.tables[name]
+        window = table_window(self.config, name, own, as_of=self.request.as_of)
+        there = published_counts(self.place.snapshot(name), declared)
+        extract = open_extract(connection, name, declared)
+        before = [each for each in required_intervals(self.config, window, own) if each != own]
+        missing = [each for each in before if each.key not in there]
+        intervals = [*complete_intervals(connection, extract.table, missing), own]
+        staged = self._stage(connection, extract, intervals)
+        _LOG.info(
+            "%s: %d rows of %d intervals staged, %d exact repeats dropped, %d intervals not complete",
+            name, staged.rows, len(intervals), staged.repeated_rows, len(missing) + 1 - len(intervals),
+        )  # fmt: skip
+        return staged, len(before) - len(missing)
+
+    def _stage(self, connection: sa.Connection, extract: Extract, intervals: Sequence[Interval]) -> StagedTable:
+        """Reads again, with the columns in question as text, where values are not of the type that was reported."""
+        name = extract.table.name
+        uri = self.place.staging(name, partition_key(self.request.as_of))
+        keys = tuple(each.key for each in intervals)
+        columns = sql_types(extract.schema)
+        while True:
+            try:
+                staged = stage(uri, _read(connection, extract, intervals), schema=extract.schema, keys=keys)
+                break
+            except Unconvertible as found:
+                _LOG.warning("%s: values of %s are not of their type, read as text", name, ", ".join(found.columns))
+                extract = extract.as_text(found.columns)
+        return StagedTable(
+            table=name,
+            uri=uri,
+            version=staged.version,
+            columns=columns,
+            partitions=keys,
+            rows=staged.rows,
+            repeated_rows=staged.repeated_rows,
+            digest=staged.digest,
+        )
+
+
+def _read(
+    connection: sa.Connection, extract: Extract, intervals: Sequence[Interval]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    for interval in intervals:
+        for batch in extract.read(connection, interval):
+            yield interval.key, batch
