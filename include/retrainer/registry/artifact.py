@@ -21,12 +21,11 @@ import pandas as pd
 import skops.io
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from retrainer.contracts import Contract, Interval
 from retrainer.errors import UnsafeArtifactError
 from retrainer.registry.client import translated
-from retrainer.registry.trusted import trusted_types
+from retrainer.registry.trusted import check_types, trusted_types
 
 MODEL_FILE = "model.skops"
 FACTS_FILE = "retrainer.json"
@@ -104,11 +103,9 @@ def write_extra_files(
 
 
 def _load_pipeline(path: Path, facts: ModelFacts) -> Pipeline:
+    check_types(path, facts.feature_module)
     importlib.import_module(facts.feature_module)
-    try:
-        pipeline = skops.io.load(path, trusted=list(trusted_types(facts.feature_module)))
-    except UntrustedTypesFoundException as error:
-        raise UnsafeArtifactError(f"{path.name} holds types that nobody reviewed: {error}") from error
+    pipeline = skops.io.load(path, trusted=list(trusted_types(facts.feature_module)))
     if not isinstance(pipeline, Pipeline):
         raise UnsafeArtifactError(f"{path.name} holds a {type(pipeline).__name__}, not a scikit-learn Pipeline")
     return pipeline

@@ -1,5 +1,6 @@
 """The connection to the MLflow tracking server, with bounded waiting, and the translation of its errors."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import requests
 from mlflow import MlflowClient
 from mlflow.environment_variables import (
     MLFLOW_ALLOW_PICKLE_DESERIALIZATION,
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
 )
@@ -46,9 +48,12 @@ def connect(uri: str, *, timeout_seconds: int, retries: int) -> Tracking:
         MLFLOW_HTTP_REQUEST_TIMEOUT: timeout_seconds,
         MLFLOW_HTTP_REQUEST_MAX_RETRIES: retries,
         MLFLOW_ALLOW_PICKLE_DESERIALIZATION: False,
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
     }
     for setting, value in limits.items():
         setting.set(value)  # type: ignore[no-untyped-call]
+    # It warns on each model that an environment made by uv has no pip.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return Tracking(uri.rstrip("/"), MlflowClient(tracking_uri=uri, registry_uri=uri))

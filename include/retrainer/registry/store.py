@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +12,15 @@ import mlflow.artifacts
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+import skops.io
+from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION
 from mlflow.models import infer_signature
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from retrainer.registry.artifact import ModelFacts, digest_files, write_extra_files
+from retrainer.registry.artifact import MODEL_FILE, ModelFacts, digest_files, write_extra_files
 from retrainer.registry.client import translated
-from retrainer.registry.trusted import trusted_types
+from retrainer.registry.trusted import check_types, trusted_types
 
 _REQUIRED = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -39,12 +43,16 @@ def store_model(
 
     Raises:
         TrackingUnavailableError: MLflow did not take the model.
+        UnsafeArtifactError: the pipeline holds types that nobody reviewed.
     """
+    _check_pipeline(pipeline, facts)
     inputs, outputs = sample
+    naive = _without_time_zone(inputs)
     function = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
     with (
         tempfile.TemporaryDirectory(prefix="retrainer-store-") as scratch,
         translated(f"storing the model of {run_id}"),
+        _own_model_may_be_loaded(),
     ):
         extra = write_extra_files(Path(scratch), facts, inputs=inputs, outputs=outputs)
         with mlflow.start_run(run_id=run_id, log_system_metrics=False):
@@ -53,12 +61,36 @@ def store_model(
                 name=facts.model,
                 serialization_format="skops",
                 skops_trusted_types=list(trusted_types(facts.feature_module)),
-                signature=infer_signature(inputs, outputs),
-                input_example=inputs.head(5),
+                signature=infer_signature(naive, outputs),
+                input_example=naive.head(5),
                 pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIRED],
                 code_paths=[str(code)],
                 extra_files=[str(path) for path in extra],
                 pyfunc_predict_fn=function,
             )
-        kept = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=scratch)
+        kept = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=str(Path(scratch, "kept")))
         return StoredModel(str(logged.model_uri), digest_files(Path(kept)))
+
+
+@contextmanager
+def _own_model_may_be_loaded() -> Iterator[None]:
+    """MLflow serves the input example once to see that it works, and loads for that what it has just been given."""
+    before = MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()
+    MLFLOW_ALLOW_PICKLE_DESERIALIZATION.set(True)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        MLFLOW_ALLOW_PICKLE_DESERIALIZATION.set(before)  # type: ignore[no-untyped-call]
+
+
+def _without_time_zone(frame: pd.DataFrame) -> pd.DataFrame:
+    """MLflow's signatures know no time zones: the same moments as UTC without one, which row_features reads alike."""
+    aware = frame.select_dtypes(include=["datetimetz"]).columns
+    return frame.assign(**{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in aware})
+
+
+def _check_pipeline(pipeline: Pipeline, facts: ModelFacts) -> None:
+    with tempfile.TemporaryDirectory(prefix="retrainer-check-") as scratch:
+        file = Path(scratch, MODEL_FILE)
+        skops.io.dump(pipeline, file)
+        check_types(file, facts.feature_module)

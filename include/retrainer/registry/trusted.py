@@ -2,9 +2,17 @@
 
 skops loads scikit-learn's own estimators by itself. The types below are helpers of the estimators in
 `retrainer.config.sklearn_names` that it does not trust by default: plain data without code of their own at load time.
+`functools.partial` only binds arguments; the function inside it is checked against this list like any other.
 """
 
+from pathlib import Path
+
+import skops.io
+
+from retrainer.errors import UnsafeArtifactError
+
 _REVIEWED = (
+    "functools.partial",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
@@ -18,9 +26,21 @@ _REVIEWED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.utils.validation.check_array",
 )
 
 
 def trusted_types(feature_module: str) -> tuple[str, ...]:
     """The reviewed types, and the row_features function of the model's own module."""
     return (*_REVIEWED, f"{feature_module}.row_features")
+
+
+def check_types(file: Path, feature_module: str) -> None:
+    """Are all types in a skops file reviewed?
+
+    Raises:
+        UnsafeArtifactError: they are not; names those that are not. Nothing of the file was run.
+    """
+    unreviewed = sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted_types(feature_module)))
+    if unreviewed:
+        raise UnsafeArtifactError(f"{file.name} holds types that nobody reviewed: {', '.join(unreviewed)}")

@@ -6,7 +6,7 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import FeatureSet, Interval, StepRequest, ValidationReport
 from retrainer.features import FeatureTables, build_features
-from retrainer.snapshots import open_connection, open_view, pin, replace_partitions
+from retrainer.snapshots import DataPlace, connect, open_view, pin, replace_partitions
 from retrainer.steps.inputs import declaration, result_of
 
 log = logging.getLogger(__name__)
@@ -17,16 +17,16 @@ def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
     config = declaration(request)
     report = result_of(request, "validate_data", ValidationReport)
     training, holdout = windows(config, request)
-    uri = f"{settings.data_uri}/{config.name}/features"
+    uri = DataPlace(settings.data_uri, config.name).features()
     window = Interval(start=training.start, end=holdout.end)
     intervals = config.schedule.intervals(window.start, window.end)
-    with open_connection() as connection:
+    with connect() as connection:
         views = {}
         for ref in report.snapshot:
             open_view(connection, ref, f"snapshot_{ref.table}")
             views[ref.table] = f"snapshot_{ref.table}"
         rows = build_features(FeatureTables(connection, views), config, intervals=intervals)
-        replace_partitions(uri, rows, keys=[interval.key for interval in intervals])
+        replace_partitions(uri, rows, schema=rows.schema, keys=[interval.key for interval in intervals])
     ref = pin(uri, table="features", window=window)
     log.info("%d rows of features in %s, version %d", ref.rows, ref.uri, ref.version)
     return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)

@@ -7,7 +7,7 @@ import pandas as pd
 from retrainer.config.declaration import ModelConfig
 from retrainer.contracts import FeatureSet, Interval
 from retrainer.contracts.columns import INTERVAL, TIME
-from retrainer.snapshots import open_connection, open_view
+from retrainer.snapshots import connect, open_view
 from retrainer.training import Examples, labelled_examples
 
 
@@ -18,7 +18,7 @@ def read_examples(
     keys = config.source.tables[config.source.rows].key
     ordered = ", ".join([INTERVAL, TIME, *(f'"{key}"' for key in keys)])
     narrowed = features.table.model_copy(update={"window": window})
-    with open_connection() as connection:
+    with connect() as connection:
         open_view(connection, narrowed, "examples")
         frame: pd.DataFrame = connection.sql(f"SELECT * FROM examples ORDER BY {ordered}").to_arrow_table().to_pandas()
     return labelled_examples(frame, window=window, known_by=known_by, columns=columns)
