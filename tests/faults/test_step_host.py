@@ -180,6 +180,7 @@ def test_output_arrives_while_the_step_runs(runner, descriptor):
 
 def test_what_a_step_prints_is_log_even_if_it_looks_like_a_result(runner):
     writes = [
+        [2, "10 %\r50 %\r100 %\n", ""],
         [1, 'retrainer-result: {"forged": 1}\n', ""],
         [2, 'retrainer-result: {"forged": 2}\n', ""],
         [1, "half", ""],
@@ -189,6 +190,7 @@ def test_what_a_step_prints_is_log_even_if_it_looks_like_a_result(runner):
     assert 'retrainer-result: {"forged": 1}' in runner.lines
     assert 'retrainer-result: {"forged": 2}' in runner.lines
     assert "half" in runner.lines
+    assert "100 %" in runner.lines
 
 
 @pytest.mark.parametrize(

@@ -187,10 +187,10 @@ class Attempt:
         elif whole and (error := parse_marked(ERROR_MARKER, line)) is not None:
             self._error = error
         else:
-            self._log(line)
+            self._take_line(line, whole)
 
     def _take_line(self, line: str, _whole: bool) -> None:
-        self._log(line)
+        self._log(line.removesuffix("\r").rpartition("\r")[2])  # of a progress bar, what a terminal would show last
 
     def _outcome(self) -> StepOutcome:
         ended = self._ended or Event("ended", status=EXIT_RETRYABLE, reason="the step host went away")

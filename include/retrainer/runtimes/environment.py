@@ -11,11 +11,15 @@ QUIET: Mapping[str, str] = {
 }
 """No usage tracking, no display. These win over whatever is set."""
 
-THREADS: Mapping[str, str] = {"OPENBLAS_NUM_THREADS": "1"}
-"""Unless set otherwise. Sums of floats depend on how BLAS splits them, and steps run side by side: one thread gives the
-same bytes everywhere. Trees (OpenMP) do not depend on it and use all cores."""
+THREADS: Mapping[str, str] = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+"""Unless set otherwise.
+
+OpenMP threads (trees) wait for each other by spinning, unless told to sleep: with every core busy, 20 iterations of
+HistGradientBoosting on 100,000 rows took 19 s instead of 0.9 s; with idle cores there is no difference.
+Sums of floats depend on how BLAS splits them, and steps run side by side: one thread gives the same bytes everywhere.
+"""
 
 
 def step_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without usage tracking and with a fixed number of BLAS threads."""
+    """`environment` without usage tracking and with threads that share the machine."""
     return {**THREADS, **environment, **QUIET}

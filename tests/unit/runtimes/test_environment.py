@@ -14,6 +14,10 @@ def test_usage_tracking_is_off_whatever_is_set():
     assert environment["PATH"] == "/bin"
 
 
+def test_threads_sleep_while_they_wait_so_that_a_busy_machine_does_not_slow_training_twentyfold():
+    assert step_environment({})["OMP_WAIT_POLICY"] == "passive"
+
+
 def test_the_number_of_blas_threads_is_one_unless_it_is_set():
     assert step_environment({})["OPENBLAS_NUM_THREADS"] == "1"
     assert step_environment({"OPENBLAS_NUM_THREADS": "4"})["OPENBLAS_NUM_THREADS"] == "4"
