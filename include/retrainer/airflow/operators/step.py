@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Unpack
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from pydantic import JsonValue
 
 from retrainer.airflow.connections import source_url
+from retrainer.airflow.failures import as_task_failure
 from retrainer.airflow.links import DataDocsLink, MlflowRunLink, ModelVersionLink
 from retrainer.airflow.request import INPUTS, build_request
 from retrainer.airflow.task_options import TaskOptions
@@ -18,7 +18,7 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings, connection_variable, load_settings
 from retrainer.contracts import StepName, StepRequest
-from retrainer.errors import EXIT_PERMANENT, RetrainerError
+from retrainer.errors import RetrainerError
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.process import ProcessRuntime
 
@@ -65,8 +65,7 @@ class StepOperator(BaseOperator):
             request = build_request(context, config, self.step, inputs=self._inputs(context))
             result = self._run(request, config, settings)
         except RetrainerError as error:
-            kind = AirflowFailException if error.exit_status == EXIT_PERMANENT else AirflowException
-            raise kind(str(error)) from error
+            raise as_task_failure(error, context) from error
         self._announce(context, request, result)
         return result
 

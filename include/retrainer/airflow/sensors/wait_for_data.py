@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Unpack
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    TaskDeferred,
-)
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from pydantic import JsonValue
 
 from retrainer.airflow.connections import source_url
+from retrainer.airflow.failures import ERROR_KEY, as_task_failure
 from retrainer.airflow.landing import look
 from retrainer.airflow.request import is_after_the_schedule, run_interval
 from retrainer.airflow.task_options import TaskOptions
@@ -25,7 +20,7 @@ from retrainer.airflow.triggers.arrival import ArrivalTrigger
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import load_settings
 from retrainer.contracts import Interval
-from retrainer.errors import EXIT_PERMANENT, RetrainerError
+from retrainer.errors import RetrainerError
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +66,7 @@ class WaitForDataSensor(BaseSensorOperator):
             url = source_url(config.source, load_settings(os.environ, self.project_root))
             found = look(config.source, interval, url=url, project_root=self.project_root)
         except RetrainerError as error:
-            kind = AirflowFailException if error.exit_status == EXIT_PERMANENT else AirflowException
-            raise kind(str(error)) from error
+            raise as_task_failure(error, context) from error
         if found.arrival is not None:
             return found.arrival.model_dump(mode="json")
         logger.info(
@@ -93,7 +87,7 @@ class WaitForDataSensor(BaseSensorOperator):
             kwargs={"interval": _words(interval)},
         )
 
-    def resume(self, context: Context, event: Mapping[str, JsonValue], interval: str) -> JsonValue:  # noqa: ARG002
+    def resume(self, context: Context, event: Mapping[str, JsonValue], interval: str) -> JsonValue:
         """What the trigger found.
 
         Raises:
@@ -101,7 +95,9 @@ class WaitForDataSensor(BaseSensorOperator):
         """
         if event["arrival"] is not None:
             return event["arrival"]
-        raise AirflowSensorTimeout(f"{interval} did not land in time: {event['missing']}")
+        message = f"{interval} did not land in time: {event['missing']}"
+        context["ti"].xcom_push(key=ERROR_KEY, value=message)
+        raise AirflowSensorTimeout(message)
 
 
 def _words(interval: Interval) -> str:
