@@ -54,7 +54,7 @@ def _frames(batch: Batch, columns: list[str], chunk_rows: int) -> Iterator[pd.Da
     """The rows as pandas would have them; at least one frame, so that an empty batch gets GX's verdict too."""
     names = ", ".join(quoted(column) for column in columns) or "*"
     dtypes = _dtypes_with_nulls(batch, columns)
-    reader = batch.connection.sql(f"SELECT {names} FROM {quoted(batch.view)}").to_arrow_reader(chunk_rows)  # noqa: S608
+    reader = batch.connection.sql(f"SELECT {names} FROM {quoted(batch.view)}").to_arrow_reader(chunk_rows)
     empty = True
     for arrow in reader:
         empty = False

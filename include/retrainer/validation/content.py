@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from retrainer.contracts import CheckResult, Severity
-from retrainer.validation.batch import FLOAT_TYPES, Batch, PastCount, aggregate, quoted
+from retrainer.validation.batch import FLOAT_TYPES, Batch, PastCount, aggregate, quoted, without_nan
 from retrainer.validation.schema import kind_of
 from retrainer.validation.suite import FreshnessRule, RowCountRule, Suite
 
@@ -36,10 +36,7 @@ def _count_values(
 ) -> tuple[int, dict[str, int], dict[str, int]]:
     """Rows, non-null values of each column (NaN is null) and infinities of each float column."""
     floats = [column for column in columns if types[column] in FLOAT_TYPES]
-    counts = ["count(*)"]
-    for column in columns:
-        name = quoted(column)
-        counts.append(f"count(nullif({name}, 'NaN'::{types[column]}))" if column in floats else f"count({name})")
+    counts = ["count(*)", *(f"count({without_nan(column, types[column])})" for column in columns)]
     counts += [f"count(*) FILTER (isinf({quoted(column)}))" for column in floats]
     values = _whole_numbers(aggregate(batch, counts))
     ends = 1 + len(columns)
@@ -72,7 +69,7 @@ def _check_keys(batch: Batch, key: tuple[str, ...], types: Mapping[str, str]) ->
         message = f"key {shown}: column `{missing[0]}` is missing"
         return _result(batch, "duplicate_keys", message, column=missing[0], success=False)
     names = ", ".join(quoted(name) for name in key)
-    repeats = f"(SELECT count(*) AS repeats FROM {quoted(batch.view)} GROUP BY {names} HAVING count(*) > 1)"  # noqa: S608
+    repeats = f"(SELECT count(*) AS repeats FROM {quoted(batch.view)} GROUP BY {names} HAVING count(*) > 1)"
     keys, rows = _whole_numbers(aggregate(batch, ["count(*)", "coalesce(sum(repeats), 0)"], source=repeats))
     if not keys:
         return _result(batch, "duplicate_keys", f"key {shown} is unique", column=column)

@@ -9,6 +9,7 @@ from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.registry import get_expectation_impl
 
+import retrainer.validation.gx_metrics  # noqa: F401 (registers what DuckDB needs with GX)
 from retrainer.validation.batch import Batch, nan_as_null
 from retrainer.validation.chunks import ORDERED_TYPES, run_in_chunks
 from retrainer.validation.gx_duckdb import DuckDBExecutionEngine, raised, run_on
@@ -134,7 +135,7 @@ def _obstacle(
 
 
 def _not_run(configuration: ExpectationConfiguration, reason: str) -> ExpectationValidationResult:
-    error = {"raised_exception": True, "exception_message": reason, "exception_traceback": None}
+    error = {"raised_exception": True, "exception_message": reason, "exception_traceback": ""}
     return ExpectationValidationResult(success=False, expectation_config=configuration, exception_info=error)
 
 

@@ -1,11 +1,10 @@
 """Great Expectations on an open DuckDB connection: every private name of GX that we lean on is in this module.
 
-GX knows no DuckDB. Three things make its SQL engine run on one: the dialect is entered among those whose connection
-GX keeps open, LIKE is allowed as for PostgreSQL, and quantiles are
-computed here, because GX's generic SQL for them picks other order statistics than pandas does.
+GX knows no DuckDB. Two things make its SQL engine run on one: the dialect is entered among those whose connection GX
+keeps open, and LIKE is allowed as for PostgreSQL. Where its SQL means something else than pandas does, `gx_metrics`
+has the metric anew.
 """
 
-import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +13,11 @@ import duckdb
 import duckdb_engine
 import sqlalchemy as sa
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import sqlalchemy_execution_engine as gx_sql
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
 from great_expectations.expectations.expectation import _format_map_output, _mostly_success
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.expectations.metrics.column_aggregate_metric_provider import ColumnAggregateMetricProvider
-from great_expectations.expectations.metrics.column_aggregate_metrics.column_outlier_statistics import OutlierStatistics
-from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.validator.validator import Validator
 from sqlalchemy.dialects import postgresql
 
@@ -115,87 +110,3 @@ def map_result(
         unexpected_count=unexpected_count,
         unexpected_list=examples,
     )
-
-
-class _DuckDBQuantiles(ColumnAggregateMetricProvider):
-    """column.quantile_values with the order statistics that pandas takes."""
-
-    metric_name = "column.quantile_values"
-    value_keys = ("quantiles", "allow_relative_error")
-
-    @metric_value(engine=DuckDBExecutionEngine)
-    def _duckdb(
-        cls,  # noqa: N805 (GX passes `cls` by name)
-        execution_engine: Any,
-        metric_domain_kwargs: Any,
-        metric_value_kwargs: Any,
-        **_: Any,
-    ) -> list[float]:
-        method = metric_value_kwargs.get("allow_relative_error") or "nearest"
-        return _quantiles(execution_engine, metric_domain_kwargs, metric_value_kwargs["quantiles"], method)
-
-
-class _DuckDBOutlierStatistics(ColumnAggregateMetricProvider):
-    """column.outlier_statistics; the methods are those of GX: `iqr` (linear quartiles) and `std`."""
-
-    metric_name = "column.outlier_statistics"
-    value_keys = ("method",)
-
-    @metric_value(engine=DuckDBExecutionEngine)
-    def _duckdb(
-        cls,  # noqa: N805 (GX passes `cls` by name)
-        execution_engine: Any,
-        metric_domain_kwargs: Any,
-        metric_value_kwargs: Any,
-        **_: Any,
-    ) -> OutlierStatistics:
-        if metric_value_kwargs["method"] == "iqr":
-            lower, upper = _quantiles(execution_engine, metric_domain_kwargs, [0.25, 0.75], "linear")
-        else:
-            selectable, column = _domain(execution_engine, metric_domain_kwargs)
-            number = sa.cast(column, sa.Double)
-            query = sa.select(sa.func.avg(number), sa.func.stddev_samp(number)).select_from(selectable)
-            mean, deviation = execution_engine.execute_query(query).fetchone()
-            return OutlierStatistics.symmetric(center=_finite(mean), spread=_finite(deviation))
-        bounds = (_finite(lower), _finite(upper))
-        spread = None if None in bounds else upper - lower
-        return OutlierStatistics(lower_reference=bounds[0], upper_reference=bounds[1], spread=spread)
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _domain(engine: DuckDBExecutionEngine, domain: dict[str, Any]) -> tuple[Any, Any]:
-    selectable, _, accessor = engine.get_compute_domain(domain, domain_type=MetricDomainTypes.COLUMN)
-    if isinstance(selectable, sa.Select):
-        selectable = selectable.subquery()
-    return selectable, sa.column(accessor["column"])
-
-
-def _quantiles(
-    engine: DuckDBExecutionEngine, domain: dict[str, Any], quantiles: Sequence[float], method: str
-) -> list[float]:
-    selectable, column = _domain(engine, domain)
-    (count,) = engine.execute_query(sa.select(sa.func.count(column)).select_from(selectable)).fetchone()
-    if not count:
-        return [math.nan for _ in quantiles]
-    places = [(count - 1) * quantile for quantile in quantiles]
-    ranks = sorted({rank for place in places for rank in (math.floor(place), math.ceil(place))})
-    # quantile_disc(x, (k + 1/2) / n) is the k-th smallest of n values, counted from 0.
-    picks = [sa.func.quantile_disc(column, sa.literal_column(repr((rank + 0.5) / count))) for rank in ranks]
-    row = engine.execute_query(sa.select(*picks).select_from(selectable)).fetchone()
-    ordered = dict(zip(ranks, row, strict=True))
-    return [_between(place, ordered, method) for place in places]
-
-
-def _between(place: float, ordered: dict[int, Any], method: str) -> Any:
-    low, high = math.floor(place), math.ceil(place)
-    if method == "nearest":
-        return ordered[round(place)]
-    if method == "lower":
-        return ordered[low]
-    if method == "higher":
-        return ordered[high]
-    share = 0.5 if method == "midpoint" and low != high else place - low
-    return ordered[low] + (ordered[high] - ordered[low]) * share
