@@ -2,10 +2,11 @@
 
 from retrainer.snapshots.connection import connect
 from retrainer.snapshots.delta import open_view, partition_counts, pin, replace_partitions
-from retrainer.snapshots.place import DataPlace
+from retrainer.snapshots.place import DataPlace, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
+from retrainer.snapshots.quarantine import release, set_aside
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
-from retrainer.snapshots.windows import required_intervals, table_window, windows_start
+from retrainer.snapshots.windows import required_intervals, table_window, windows_intervals
 
 __all__ = [
     "DataPlace",
@@ -17,11 +18,14 @@ __all__ = [
     "pin",
     "publish",
     "published_counts",
+    "release",
     "replace_partitions",
     "required_intervals",
+    "set_aside",
     "sql_types",
     "stage",
     "table_window",
     "view_staged",
-    "windows_start",
+    "windows_intervals",
+    "write_file",
 ]

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from retrainer.contracts import Interval
-
 
 @dataclass(frozen=True)
 class DataPlace:
@@ -30,9 +28,9 @@ class DataPlace:
         """URI of the Delta table of rows just extracted for one as_of."""
         return self._uri("staging", table, as_of_key)
 
-    def quarantine(self, table: str, interval: Interval | str) -> str:
-        """URI of the Delta table of rows of one interval (or partition key) that did not pass validation."""
-        return self._uri("quarantine", table, interval if isinstance(interval, str) else interval.key)
+    def quarantine(self, table: str, key: str) -> str:
+        """URI of the Delta table of the rows of one partition that did not pass validation."""
+        return self._uri("quarantine", table, key)
 
     def report(self, as_of_key: str, name: str) -> str:
         """URI of the folder of one validation's report."""

@@ -12,10 +12,8 @@ def table_window(config: ModelConfig, table: str, interval: Interval, *, as_of: 
     It is training, gap and holdout, and before them what look-ups (max_age and delay) and window features (over)
     reach back to; never before the schedule's start.
     """
-    schedule = config.schedule
-    first = datetime.combine(schedule.start, time.min, tzinfo=schedule.zone).astimezone(UTC)
     wanted = windows_start(config, as_of) - _reach(config, table)
-    start = max(schedule.interval_before(wanted).end, first)
+    start = max(config.schedule.interval_before(wanted).end, _first(config))
     return Interval(start=min(start, interval.start), end=interval.end)
 
 
@@ -25,10 +23,20 @@ def windows_start(config: ModelConfig, as_of: datetime) -> datetime:
     return config.schedule.days_before(as_of, windows.training_days + windows.gap_days + windows.holdout_days)
 
 
+def windows_intervals(config: ModelConfig, interval: Interval, *, as_of: datetime) -> list[Interval]:
+    """Every interval of training, gap and holdout window that the schedule has, the run's own `interval` last."""
+    start = max(windows_start(config, as_of), _first(config))
+    return required_intervals(config, Interval(start=min(start, interval.start), end=interval.end), interval)
+
+
 def required_intervals(config: ModelConfig, window: Interval, interval: Interval) -> list[Interval]:
     """Every interval in `window`, in order, the run's own `interval` last."""
     found = config.schedule.intervals(window.start, window.end)
     return [*(each for each in found if each.end <= interval.start), interval]
+
+
+def _first(config: ModelConfig) -> datetime:
+    return datetime.combine(config.schedule.start, time.min, tzinfo=config.schedule.zone).astimezone(UTC)
 
 
 def _reach(config: ModelConfig, table: str) -> timedelta:
