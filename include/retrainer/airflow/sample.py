@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Literal
 
 from airflow.sdk import BaseHook, Param
 from airflow.sdk.exceptions import AirflowFailException
@@ -16,21 +17,20 @@ CONNECTION = "flights_source"
 TABLE = "flights"
 """Its row table."""
 
+_MISHAPS: Mapping[str, Literal["half", "twice"] | None] = {"none": None, "half": "half", "twice": "twice"}
+
 Params = Mapping[str, JsonValue]
 
 
 def feed_params() -> dict[str, Param]:
     """The form of the DAG."""
-    day = {"type": ["null", "string"], "format": "date"}
     return {
-        "from": Param(None, title="From", description="First day to land (2013, local to New York).", **day),
-        "to": Param(
-            None, title="To", description="Day after the last one to land. Empty: only the day of From.", **day
-        ),
+        "from": _day_param("From", "First day to land (2013, local to New York)."),
+        "to": _day_param("To", "Day after the last one to land. Empty: only the day of From."),
         "mishap": Param(
             "none",
             type="string",
-            enum=["none", "half", "twice"],
+            enum=list(_MISHAPS),
             title="Mishap",
             description="half: only half of the announced rows come. twice: every row comes twice.",
         ),
@@ -67,10 +67,7 @@ def land_days(params: Params, root: str) -> str | None:
 
     url = sqlalchemy_url(BaseHook.get_connection(CONNECTION))
     load_flights(url, root=Path(root))
-    mishap = params["mishap"]
-    landed = land(
-        open_database(url, root=Path(root)), first, last, mishap=mishap if mishap in ("half", "twice") else None
-    )
+    landed = land(open_database(url, root=Path(root)), first, last, mishap=_MISHAPS[str(params["mishap"])])
     return landed[-1].interval.end.isoformat()
 
 
@@ -83,6 +80,10 @@ def rename(params: Params, root: str) -> None:
 
     url = sqlalchemy_url(BaseHook.get_connection(CONNECTION))
     rename_column(open_database(url, root=Path(root)), TABLE, column, to)
+
+
+def _day_param(title: str, description: str) -> Param:
+    return Param(None, type=["null", "string"], format="date", title=title, description=description)
 
 
 def _day(value: JsonValue) -> date | None:
