@@ -27,11 +27,6 @@ def arrival(engine: sa.Engine, source: Source, interval: Interval) -> Arrival:
         return Arrival(interval=interval, tables=tuple(_arrivals(connection, source, interval)))
 
 
-def complete_intervals(connection: sa.Connection, table: SourceTable, intervals: list[Interval]) -> list[Interval]:
-    """Those of `intervals` that have landed in `table` as a whole."""
-    return [interval for interval in intervals if table_arrival(connection, table, interval).complete]
-
-
 def table_arrival(connection: sa.Connection, table: SourceTable, interval: Interval) -> TableArrival:
     """How much of `interval` has landed in `table`, by its declared rule."""
     rule = table.declared.complete

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import sqlalchemy as sa
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Interval, StagedSnapshot, StagedTable, StepRequest, partition_key
 from retrainer.snapshots import DataPlace, published_counts, required_intervals, sql_types, stage, table_window
-from retrainer.sources import open_engine, source_name
-from retrainer.sources.arrival import complete_intervals
-from retrainer.sources.engine import reading
-from retrainer.sources.extract import Extract, Unconvertible, open_extract
+from retrainer.sources import open_engine
+from retrainer.sources.extract import Extract, OpenSource, Unconvertible, open_source
+from retrainer.steps.inputs import declaration
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,11 +26,11 @@ def run(request: StepRequest, settings: RuntimeSettings) -> StagedSnapshot:
         StoreConflictError: another run staged the same tables at the same time.
         ConfigurationError: the source's connection is not known.
     """
-    config = ModelConfig.model_validate(request.config)
+    config = declaration(request)
     staging = _Staging(config, request, DataPlace(settings.data_uri, request.model))
     engine = open_engine(config.source, connection_url=settings.connection_url, root=settings.project_root)
-    with reading(engine, source_name(config.source)) as connection:
-        staged = [staging.table(connection, name) for name in config.source.tables]
+    with open_source(engine, config.source) as source:
+        staged = [staging.table(source, name) for name in config.source.tables]
     window = table_window(config, config.source.rows, request.interval, as_of=request.as_of)
     tables, reused = tuple(table for table, _ in staged), sum(count for _, count in staged)
     return StagedSnapshot(interval=request.interval, window=window, tables=tables, reused=reused)
@@ -44,24 +42,24 @@ class _Staging:
     request: StepRequest
     place: DataPlace
 
-    def table(self, connection: sa.Connection, name: str) -> tuple[StagedTable, int]:
+    def table(self, source: OpenSource, name: str) -> tuple[StagedTable, int]:
         """Stage one table; and how many validated partitions need not be extracted again."""
         own = self.request.interval
         declared = self.config.source.tables[name]
         window = table_window(self.config, name, own, as_of=self.request.as_of)
         there = published_counts(self.place.snapshot(name), declared)
-        extract = open_extract(connection, name, declared)
+        extract = source.table(name)
         before = [each for each in required_intervals(self.config, window, own) if each != own]
         missing = [each for each in before if each.key not in there]
-        intervals = [*complete_intervals(connection, extract.table, missing), own]
-        staged = self._stage(connection, extract, intervals)
+        intervals = [*extract.complete(missing), own]
+        staged = self._stage(extract, intervals)
         _LOG.info(
             "%s: %d rows of %d intervals staged, %d exact repeats dropped, %d intervals not complete",
             name, staged.rows, len(intervals), staged.repeated_rows, len(missing) + 1 - len(intervals),
         )  # fmt: skip
         return staged, len(before) - len(missing)
 
-    def _stage(self, connection: sa.Connection, extract: Extract, intervals: Sequence[Interval]) -> StagedTable:
+    def _stage(self, extract: Extract, intervals: Sequence[Interval]) -> StagedTable:
         """Reads again, with the columns in question as text, where values are not of the type that was reported."""
         name = extract.table.name
         uri = self.place.staging(name, partition_key(self.request.as_of))
@@ -69,7 +67,7 @@ class _Staging:
         columns = sql_types(extract.schema)
         while True:
             try:
-                staged = stage(uri, _read(connection, extract, intervals), schema=extract.schema, keys=keys)
+                staged = stage(uri, _read(extract, intervals), schema=extract.schema, keys=keys)
                 break
             except Unconvertible as found:
                 _LOG.warning("%s: values of %s are not of their type, read as text", name, ", ".join(found.columns))
@@ -86,9 +84,7 @@ class _Staging:
         )
 
 
-def _read(
-    connection: sa.Connection, extract: Extract, intervals: Sequence[Interval]
-) -> Iterator[tuple[str, pa.RecordBatch]]:
+def _read(extract: Extract, intervals: Sequence[Interval]) -> Iterator[tuple[str, pa.RecordBatch]]:
     for interval in intervals:
-        for batch in extract.read(connection, interval):
+        for batch in extract.read(interval):
             yield interval.key, batch
