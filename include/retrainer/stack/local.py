@@ -71,15 +71,7 @@ class StartedStack:
         finally:
             lock.close()
         self._readiness = Readiness(settings, since=datetime.now(UTC))
-        self.stack = Stack(
-            airflow_url=airflow_url(settings),
-            mlflow_url=settings.mlflow_uri,
-            username=USERNAME,
-            password=read_credentials(settings.home).password,
-            password_file=settings.home / PASSWORD_FILE,
-            logs=logs_folder(settings),
-            guard_pid=self._launch.guard_pid,
-        )
+        self.stack = _describe(settings, guard_pid=self._launch.guard_pid)
 
     def wait_ready(self, *, report: Report, timeout_seconds: float = 180.0) -> None:
         """Wait until every service answers; `report` gets a line as each does, and when one has to be started again.
@@ -125,6 +117,18 @@ class StartedStack:
             seconds = 0.0
         if self._launch.exit_status():
             raise StackError(f"the stack has ended by itself: {last_lines(self.stack.logs / 'stack.log', 1)}")
+
+
+def attach(settings: RuntimeSettings) -> Stack:
+    """The stack that is running in this home, started by somebody else.
+
+    Raises:
+        StackError: there is none.
+    """
+    root = _root(settings)
+    if root is None:
+        raise StackError(f"no stack is running in {settings.home}", hint="`retrainer up` starts it.")
+    return _describe(settings, guard_pid=root.pid)
 
 
 @contextmanager
@@ -173,6 +177,18 @@ def stop_stack(settings: RuntimeSettings) -> bool:
             return True
         time.sleep(_POLL_SECONDS)
     raise StackError(f"the stack in {settings.home} is still running after {_STOP_TIMEOUT_SECONDS:g} s")
+
+
+def _describe(settings: RuntimeSettings, *, guard_pid: int) -> Stack:
+    return Stack(
+        airflow_url=airflow_url(settings),
+        mlflow_url=settings.mlflow_uri,
+        username=USERNAME,
+        password=read_credentials(settings.home).password,
+        password_file=settings.home / PASSWORD_FILE,
+        logs=logs_folder(settings),
+        guard_pid=guard_pid,
+    )
 
 
 def _launch(settings: RuntimeSettings, lock: StackLock) -> Launch:
