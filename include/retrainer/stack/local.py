@@ -23,6 +23,7 @@ from retrainer.stack.services import logs_folder, stack_plan, state_file
 
 _POLL_SECONDS = 0.2
 _STOP_TIMEOUT_SECONDS = 60.0
+_LONG_LOG_BYTES = 10_000_000
 
 Report = Callable[[str], None]
 
@@ -115,8 +116,10 @@ class StartedStack:
             if text := event.describe():
                 report(text)
             seconds = 0.0
-        if self._launch.exit_status():
-            raise StackError(f"the stack has ended by itself: {last_lines(self.stack.logs / 'stack.log', 1)}")
+        status = self._launch.exit_status()
+        if status:
+            how = f"signal {-status}" if status < 0 else f"status {status}"
+            raise StackError(f"the guard of the stack ended with {how}", hint=f"See {self.stack.logs / 'stack.log'}.")
 
 
 def attach(settings: RuntimeSettings) -> Stack:
@@ -193,8 +196,16 @@ def _describe(settings: RuntimeSettings, *, guard_pid: int) -> Stack:
 
 def _launch(settings: RuntimeSettings, lock: StackLock) -> Launch:
     plan = stack_plan(settings)
+    _put_aside_long_logs(logs_folder(settings))
     log_file = logs_folder(settings) / "stack.log"
     return Launch(plan, lock=lock, environment=common_environment(settings), log_file=log_file)
+
+
+def _put_aside_long_logs(folder: Path) -> None:
+    """Each log that has grown long becomes <name>.log.1, in the place of the one before it."""
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > _LONG_LOG_BYTES:
+            log.replace(log.with_name(f"{log.name}.1"))
 
 
 def _take_lock(settings: RuntimeSettings) -> StackLock | None:

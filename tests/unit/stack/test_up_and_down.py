@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from retrainer.config.runtime import RuntimeSettings
+from retrainer.config.runtime import RuntimeSettings, load_settings
 from retrainer.errors import StackError
 from retrainer.stack import local
 from retrainer.stack.local import StackRunningError, StartedStack, running_stack
@@ -125,6 +125,18 @@ def test_sigterm_of_up_stops_everything(retrainer, stand_ins):
     assert stand_ins.alive() == []
 
 
+def test_up_waits_for_the_end_of_everything_when_the_guard_is_killed(retrainer, plan, stand_ins):
+    process = retrainer("up")
+    lines_until(process, "Ctrl-C")
+
+    os.kill(json.loads(Path(plan.state_file).read_text())["guard"]["pid"], signal.SIGKILL)
+    _, said = process.communicate(timeout=30)
+
+    assert said.startswith("Error: the guard of the stack ended with signal 9")
+    assert process.returncode == 1
+    assert stand_ins.alive() == []
+
+
 @pytest.mark.parametrize("setting", ["airflow_port", "mlflow_port"])
 def test_a_taken_port_is_an_error_that_names_the_setting_before_anything_starts(
     retrainer, settings, stand_ins, setting
@@ -201,6 +213,28 @@ def test_the_real_plan_keeps_secrets_private_and_out_of_the_commands(settings, t
     assert password not in " ".join(commands)
     assert "0.0.0.0" not in " ".join(commands)
     assert stack_plan(settings) == plan
+
+
+def test_with_another_mlflow_server_none_is_started_here(settings):
+    elsewhere = settings.child_environment() | {"RETRAINER_MLFLOW_URI": "https://mlflow.example"}
+
+    plan = stack_plan(load_settings(elsewhere, settings.project_root))
+
+    assert "mlflow" not in [service.name for service in plan.services]
+    assert plan.services[0].environment["MLFLOW_TRACKING_URI"] == "https://mlflow.example"
+
+
+def test_a_long_log_is_put_aside_at_the_next_start(plan, settings, monkeypatch):
+    monkeypatch.setattr(local, "stack_plan", lambda _: plan)
+    monkeypatch.setattr(local, "_LONG_LOG_BYTES", 10)
+    logs = settings.home / "logs"
+    (logs / "scheduler.log").write_text("a line of more than ten bytes")
+    (logs / "mlflow.log").write_text("short")
+
+    with running_stack(settings):
+        pass
+
+    assert sorted(log.name for log in logs.iterdir()) == ["mlflow.log", "scheduler.log.1", "stack.log"]
 
 
 def test_every_process_of_the_real_plan_has_usage_tracking_off_and_writes_bytecode(settings, monkeypatch):
