@@ -53,9 +53,10 @@ def _declarations(paths: tuple[Path, ...]) -> list[Path]:
 
 
 def _summary(config: ModelConfig) -> str:
-    features = len(config.features.categorical) + len(config.features.numeric)
+    count = len(config.features.categorical) + len(config.features.numeric)
+    features = "1 feature" if count == 1 else f"{count} features"
     return (
-        f"{config.estimator.type.rpartition('.')[2]} on {features} features, {config.evaluation.metric},"
+        f"{config.estimator.type.rpartition('.')[2]} on {features}, {config.evaluation.metric},"
         f" {config.windows.training_days} + {config.windows.holdout_days} days,"
         f" at '{config.schedule.cron}' {config.schedule.timezone}"
     )

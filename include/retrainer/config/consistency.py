@@ -125,6 +125,9 @@ def _lookup(at: tuple[str, ...], lookup: Lookup, source: Source) -> Iterator[Mis
     if message:
         yield (*at, "table"), message
         return
+    if lookup.table == source.rows:
+        yield (*at, "table"), f"{lookup.table!r} is the row table: each row would find itself; use a window"
+        return
     rows, other = source.tables[source.rows].columns, source.tables[lookup.table].columns
     yield from _columns((*at, "columns"), lookup.columns, other)
     for index, column in enumerate(lookup.by):

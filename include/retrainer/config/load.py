@@ -30,7 +30,8 @@ def find_declarations(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DeclarationError([Problem(path, 1, "", "no such file or folder")])
-    return sorted(item for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith("."))
+    found = (item for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith("."))
+    return sorted(item for item in found if not item.is_dir())
 
 
 def load_declaration(path: Path) -> ModelConfig:

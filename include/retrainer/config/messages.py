@@ -46,7 +46,7 @@ def mistake(error: ErrorDetails, key: KeyPath) -> tuple[KeyPath, str]:
     if kind in ("value_error", INCONSISTENT):
         return key, error["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        allowed = allowed_keys(key[:-1])
+        allowed = allowed_keys(error["loc"])
         return key, unknown(str(key[-1]), allowed, what="key") or f"key {shown(key[-1])} is not allowed here"
     if kind == "missing":
         return key, "is missing"

@@ -81,7 +81,7 @@ def _import_problems(imported: Import, where: str, top: str, seen: set[str]) -> 
         if _exists(f"{module}.{name}"):
             yield from _problems(f"{module}.{name}", top, seen)
         elif name not in target.defined and not target.is_open and name != "*":
-            yield f"{where}: {unknown(name, target.defined, what=f'name of module {module}')}"
+            yield f"{where}: in module {module!r}: {unknown(name, target.defined, what='name')}"
 
 
 def _function_problem(found: Outline, dotted: str, name: str) -> str | None:

@@ -9,7 +9,8 @@ _LISTED = 10
 def nearest(value: str, allowed: Iterable[str]) -> str | None:
     """The name of `allowed` most like `value`, or None where none is like it. Last parts of dotted paths count too."""
     names = list(allowed)
-    close = difflib.get_close_matches(value, names, n=1, cutoff=0.6)
+    same = [name for name in names if name.casefold() == value.casefold()]
+    close = same or difflib.get_close_matches(value, names, n=1, cutoff=0.6)
     if close:
         return close[0]
     by_tail = {name.rpartition(".")[2]: name for name in names}

@@ -1,7 +1,7 @@
 """When the model is retrained, and the intervals that follow from it."""
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Self
@@ -16,6 +16,8 @@ from retrainer.contracts import Interval
 
 _RANDOM = re.compile(r"^[rh](\(|/|$)", re.IGNORECASE)
 """Fields that croniter draws at random or from a hash: another schedule at each parse."""
+
+_LONGEST_CLOCK_CHANGE = timedelta(hours=4)
 
 
 @lru_cache(maxsize=256)
@@ -77,20 +79,23 @@ class Schedule(Section):
 
     def interval_before(self, as_of: datetime) -> Interval:
         """The last interval that is over at `as_of` (aware): the one that ends at or before it."""
-        end = self._previous(as_of, inclusive=True)
-        return Interval(start=self._previous(end), end=end)
+        start, end = self._two_boundaries(as_of)
+        return Interval(start=start, end=end)
 
     def intervals(self, start: datetime, end: datetime) -> list[Interval]:
-        """Every interval that lies in [start, end) (both aware), in order. Keys are unique also when clocks change."""
+        """Every interval that lies in [start, end) (both aware), in order: the data intervals of Airflow's runs.
+
+        Keys are unique also when clocks change.
+        """
+        matches = croniter(self.cron)
+        _, boundary = self._two_boundaries(start)
+        if boundary < start:
+            boundary = self._after(boundary, matches)
         found: list[Interval] = []
-        boundary = self._previous(end, inclusive=True)
-        while boundary > start:
-            before = self._previous(boundary)
-            if before < start:
-                break
-            found.append(Interval(start=before, end=boundary))
-            boundary = before
-        return found[::-1]
+        while (following := self._after(boundary, matches)) <= end:
+            found.append(Interval(start=boundary, end=following))
+            boundary = following
+        return found
 
     def longest_interval(self) -> timedelta:
         """How long an interval of this schedule may last, in wall-clock time, from a look at the first forty."""
@@ -102,22 +107,40 @@ class Schedule(Section):
 
     def days_before(self, moment: datetime, days: int) -> datetime:
         """`moment` (aware) minus `days` calendar days of this time zone: the same wall-clock time."""
-        local = moment.astimezone(self.zone).replace(tzinfo=None) - timedelta(days=days)
-        return self._aware(local)
+        return self._aware(self._local(moment) - timedelta(days=days))
 
-    def _previous(self, moment: datetime, *, inclusive: bool = False) -> datetime:
-        local = moment.astimezone(self.zone).replace(tzinfo=None)
-        if inclusive and croniter.match(self.cron, local) and self._aware(local) == moment:
-            return moment
-        matches = croniter(self.cron, local)
+    def _two_boundaries(self, moment: datetime) -> tuple[datetime, datetime]:
+        """The last two boundaries at or before `moment`, found by going forward from a safe distance before it."""
+        matches = croniter(self.cron, self._local(moment) - _LONGEST_CLOCK_CHANGE)
         while True:
-            candidate = self._aware(matches.get_prev(datetime))
-            if candidate < moment:
-                return candidate
+            matches.get_prev(datetime)
+            before, last = None, self._aware(matches.get_prev(datetime))
+            forward = croniter(self.cron)
+            while (following := self._after(last, forward)) <= moment:
+                before, last = last, following
+            if before is not None:
+                return before, last
+
+    def _after(self, boundary: datetime, matches: croniter) -> datetime:
+        """The boundary that follows, by the rules of Airflow's CronDataIntervalTimetable.
+
+        A schedule of every hour goes on through an hour that the clocks repeat; of any other one the second of two
+        equal times counts.
+        """
+        local = self._local(boundary)
+        following: datetime = matches.get_next(datetime, start_time=local)
+        return boundary + (following - local) if matches.expanded[1] == ["*"] else self._aware(following)
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone).replace(tzinfo=None)
 
     def _aware(self, local: datetime) -> datetime:
-        """Local wall-clock time as a moment; a time skipped by the clocks becomes the moment they were moved to."""
-        return local.replace(tzinfo=self.zone).astimezone(ZoneInfo("UTC"))
+        """Local wall-clock time as a moment (UTC), the later one of two.
+
+        That is the second of two equal times, and of a time skipped by the clocks what they would have shown without
+        being moved.
+        """
+        return max(local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 class Windows(Section):

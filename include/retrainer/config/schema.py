@@ -1,10 +1,13 @@
 """The JSON Schema of a declaration: for editors, and for naming the keys that are allowed at a place."""
 
+from collections.abc import Iterator
 from functools import cache
 
 from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
+
+Location = tuple[str | int, ...]
 
 _Schema = dict[str, JsonValue]
 
@@ -19,34 +22,30 @@ def json_schema() -> _Schema:
     return schema
 
 
-def key_path(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def key_path(location: Location) -> Location:
     """A pydantic error location without the parts that are not keys: tags and class names of unions."""
-    path: list[str | int] = []
-    nodes = [json_schema()]
-    for part in location:
-        if part == "[key]":  # the mistake is in the key itself
-            continue
-        below = _below(nodes, part)
-        branches = [] if below else _branches(nodes, part)
-        if branches:
-            nodes = branches
-            continue
-        path.append(part)
-        nodes = below
-    return tuple(path)
+    return tuple(part for part, _, is_key in _walk(location) if is_key)
 
 
-def allowed_keys(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that a declaration may have at `path`; of a union, those of all its members."""
-    nodes = [json_schema()]
-    for part in path:
-        nodes = _below(nodes, part)
+def allowed_keys(location: Location) -> list[str]:
+    """The keys that a declaration may have where `location` (pydantic's) has its last part."""
     names: dict[str, None] = {}
-    for node in _members(nodes):
+    *_, (_, beside, _) = _walk(location)
+    for node in _members(beside):
         properties = node.get("properties")
         if isinstance(properties, dict):
             names.update(dict.fromkeys(properties))
     return list(names)
+
+
+def _walk(location: Location) -> Iterator[tuple[str | int, list[_Schema], bool]]:
+    """Each part of a pydantic location, the schemas it is looked up in, and whether it is a key of the file."""
+    nodes = [json_schema()]
+    for part in location:
+        below = _below(nodes, part)
+        branches = [] if below else _branches(nodes, part)
+        yield part, nodes, not branches and part != "[key]"
+        nodes = branches or below
 
 
 def _resolve(node: JsonValue) -> _Schema:
