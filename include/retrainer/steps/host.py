@@ -190,13 +190,17 @@ def _check_free(path: Path) -> None:
 
 
 def _listen(path: Path) -> socket.socket:
+    """A socket that is there only once it accepts connections, so that nobody takes it for a dead host's."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    hidden = path.with_name(f".{os.getpid()}")
     before = os.umask(0o177)
     try:
-        listener.bind(str(path))
+        hidden.unlink(missing_ok=True)
+        listener.bind(str(hidden))
+        listener.listen(64)
+        hidden.rename(path)
     except OSError as error:
         raise StackError(f"cannot listen on {path}: {error}") from error
     finally:
         os.umask(before)
-    listener.listen(64)
     return listener
