@@ -27,9 +27,10 @@ class Batch:
     """The rows of one table to validate together.
 
     `name` is `interval`, `window` or the key of one partition. `view` names a view or table of `connection`, which is
-    open, has no transaction running and stays open; its session's time zone is set to UTC. `columns` are the names and
-    SQL types as the source has them, which is what the schema is checked against. `interval` is needed for freshness
-    and row counts; `past` are the row counts of the weeks before, in any order.
+    open, has no transaction running and stays open; its session's time zone is set to UTC and its progress bar is
+    switched off. `columns` are the names and SQL types as the source has them, which is what the schema is checked
+    against. `interval` is needed for freshness and row counts; `past` are the row counts of the weeks before, in any
+    order.
     """
 
     table: str

@@ -70,7 +70,7 @@ def run_expectations(
         if obstacle:
             results[_place(configuration)] = _not_run(configuration, obstacle)
         elif _is_for_pandas(configuration, types):
-            results[_place(configuration)] = _in_chunks(batch, configuration)
+            results[_place(configuration)] = run_in_chunks(batch, configuration)
         else:
             on_duckdb.append(configuration)
     results.update(_on_duckdb(batch, on_duckdb, types))
@@ -95,13 +95,8 @@ def _on_duckdb(
         error = raised(results[_place(configuration)])
         if error and _is_row_wise(configuration):
             _LOG.info("%s of table %s runs in chunks, as DuckDB says: %s", configuration.type, batch.table, error)
-            results[_place(configuration)] = _in_chunks(batch, configuration)
+            results[_place(configuration)] = run_in_chunks(batch, configuration)
     return results
-
-
-def _in_chunks(batch: Batch, configuration: ExpectationConfiguration) -> ExpectationValidationResult:
-    columns = [] if configuration.kwargs.get("row_condition") else columns_of(configuration)
-    return run_in_chunks(batch, configuration, columns)
 
 
 def _is_row_wise(configuration: ExpectationConfiguration) -> bool:

@@ -69,13 +69,20 @@ class _QuietValidator(Validator):
 
 
 def run_on(
-    engine: PandasExecutionEngine | DuckDBExecutionEngine, configurations: Sequence[ExpectationConfiguration]
+    engine: PandasExecutionEngine | DuckDBExecutionEngine,
+    configurations: Sequence[ExpectationConfiguration],
+    *,
+    which_rows: bool = False,
 ) -> list[ExpectationValidationResult]:
-    """GX's results for `configurations` on the batch that `engine` holds, in no particular order; errors are caught."""
+    """GX's results for `configurations` on the batch that `engine` holds, in no particular order; errors are caught.
+
+    `which_rows` adds the index of every row that failed (`unexpected_index_list`), as far as the engine has one.
+    """
+    wanted = {**RESULT_FORMAT, "result_format": "COMPLETE"} if which_rows else dict(RESULT_FORMAT)
     validator = _QuietValidator(execution_engine=engine)
     return validator.graph_validate(
         configurations=list(configurations),
-        runtime_configuration={"result_format": dict(RESULT_FORMAT), "catch_exceptions": True},
+        runtime_configuration={"result_format": wanted, "catch_exceptions": True},
     )
 
 
@@ -96,10 +103,12 @@ def pandas_engine(frame: Any) -> PandasExecutionEngine:
     return engine
 
 
-def map_result(
-    element_count: int, missing_count: int, unexpected_count: int, examples: list[Any], mostly: float
-) -> Any:
-    """GX's verdict and result of a column map expectation from its counts, as GX itself computes them."""
+def map_result(counts: Sequence[int], examples: list[Any], mostly: float) -> Any:
+    """GX's verdict and result of a column map expectation, as GX itself computes them.
+
+    `counts` are rows, rows with a missing value and rows that failed.
+    """
+    element_count, missing_count, unexpected_count = counts
     nonnull_count = element_count - missing_count
     vacuous = element_count == 0 or nonnull_count == 0
     return _format_map_output(

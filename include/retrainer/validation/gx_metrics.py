@@ -34,17 +34,20 @@ from great_expectations.expectations.metrics.map_metric_provider.multicolumn_fun
 from great_expectations.expectations.metrics.map_metric_provider.multicolumn_map_metric_provider import (
     MulticolumnMapMetricProvider,
 )
-from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.metric_provider import MetricProvider, metric_value
 from great_expectations.expectations.metrics.multicolumn_map_metrics import (
     compound_columns_unique,
     multicolumn_sum_equal,
 )
+from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from retrainer.validation.gx_duckdb import DuckDBExecutionEngine
+from retrainer.validation.gx_duckdb import RESULT_FORMAT, DuckDBExecutionEngine
 
 _GREATER = column_pair_values_greater.ColumnPairValuesAGreaterThanB
 _IN_SET = column_pair_values_in_set.ColumnPairValuesInSet
 _SUM = multicolumn_sum_equal.MulticolumnSumEqual
+_UNIQUE = "column_values.unique"
+_UNIQUE_DOMAIN = ("batch_id", "table", "column", "row_condition", "condition_parser")
 _COMPOUND = compound_columns_unique.CompoundColumnsUnique
 
 
@@ -97,6 +100,55 @@ class _CompoundCount(MulticolumnMapMetricProvider):
         columns: list[Any] = [sa.column(name) for name in kwargs["_table_columns"]]
         repeats = sa.func.count().over(partition_by=list(column_list)).label("_num_rows")
         return sa.select(*columns, repeats).select_from(kwargs["_table"]).alias("counted")
+
+
+class _UniqueCount(MetricProvider):
+    """How many rows have a value that others have too. A grouping: GX's window takes five times as long."""
+
+    metric_name = f"{_UNIQUE}.unexpected_count"
+    domain_keys = _UNIQUE_DOMAIN
+    value_keys = ()
+
+    @metric_value(engine=DuckDBExecutionEngine)
+    def _duckdb(cls, execution_engine: Any, metric_domain_kwargs: Any, **_: Any) -> int:  # noqa: N805
+        repeated = _repeated(execution_engine, metric_domain_kwargs).subquery()
+        query = sa.select(sa.func.coalesce(sa.func.sum(repeated.c.repeats), 0))
+        return int(execution_engine.execute_query(query).scalar_one())
+
+
+class _UniqueValues(MetricProvider):
+    """Examples of values that several rows have; nothing is read where the count is 0."""
+
+    metric_name = f"{_UNIQUE}.unexpected_values"
+    domain_keys = _UNIQUE_DOMAIN
+    value_keys = ("result_format",)
+
+    @metric_value(engine=DuckDBExecutionEngine)
+    def _duckdb(cls, execution_engine: Any, metric_domain_kwargs: Any, metrics: Any, **_: Any) -> list[Any]:  # noqa: N805
+        if not metrics[_UniqueCount.metric_name]:
+            return []
+        query = _repeated(execution_engine, metric_domain_kwargs).limit(RESULT_FORMAT["partial_unexpected_count"])
+        return [value for value, _repeats in execution_engine.execute_query(query).fetchall()]
+
+    @classmethod
+    def _get_evaluation_dependencies(
+        cls,
+        metric: MetricConfiguration,
+        configuration: Any = None,  # noqa: ARG003 (GX's signature)
+        execution_engine: Any = None,  # noqa: ARG003
+        runtime_configuration: Any = None,  # noqa: ARG003
+    ) -> dict[str, MetricConfiguration]:
+        counted = MetricConfiguration(
+            metric_name=_UniqueCount.metric_name, metric_domain_kwargs=metric.metric_domain_kwargs
+        )
+        return {counted.metric_name: counted}
+
+
+def _repeated(engine: DuckDBExecutionEngine, domain: dict[str, Any]) -> Any:
+    selectable, column = _domain(engine, domain)
+    repeats = sa.func.count()
+    query = sa.select(column, repeats.label("repeats")).select_from(selectable).where(column.isnot(None))
+    return query.group_by(column).having(repeats > 1)
 
 
 class _DuckDBQuantiles(ColumnAggregateMetricProvider):

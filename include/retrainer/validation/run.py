@@ -11,6 +11,9 @@ from retrainer.validation.suite import Suite
 
 _LOG = logging.getLogger(__name__)
 
+_SESSION = ("TimeZone = 'UTC'", "enable_progress_bar = false")
+"""Naive timestamps are UTC; a progress bar would go to stdout, where results go."""
+
 
 def validate(batch: Batch, suite: Suite) -> Outcome:
     """Check the rows of `batch` against `suite`.
@@ -22,7 +25,8 @@ def validate(batch: Batch, suite: Suite) -> Outcome:
     Raises:
         duckdb.Error: the view of the batch cannot be read.
     """
-    batch.connection.execute("SET TimeZone = 'UTC'")
+    for setting in _SESSION:
+        batch.connection.execute(f"SET {setting}")
     types = view_types(batch)
     configurations = suite.configurations()
     results = run_expectations(batch, configurations, types, unusable_columns(batch, suite))
