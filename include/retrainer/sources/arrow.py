@@ -79,8 +79,8 @@ def to_array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
         return pa.array([_as_boolean(value) for value in values], kind)
     if pa.types.is_floating(kind):
         return pa.array([_as_float(value) for value in values], kind)
-    if pa.types.is_integer(kind) and any(isinstance(value, Decimal) for value in values):
-        return pa.array([None if value is None else int(str(value)) for value in values], kind)
+    if pa.types.is_integer(kind):
+        return pa.array([_as_integer(value) for value in values], kind)
     return pa.array(values, kind)
 
 
@@ -128,6 +128,15 @@ def _as_boolean(value: object) -> bool | None:
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
     raise TypeError("not a boolean")
+
+
+def _as_integer(value: object) -> int | None:
+    """Arrow itself would cut 1.5 to 1 without a word."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float | Decimal) and value == int(value):
+        return int(value)
+    raise TypeError("not a whole number")
 
 
 def _as_float(value: object) -> float | None:
