@@ -68,26 +68,26 @@ class AirflowApi:
         answer = self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(_mapping(answer)["dag_run_id"])
 
-    def backfill(self, dag_id: str, logical_date: datetime) -> str:
-        """Backfill the one interval that starts at `logical_date` (aware); the id of its run."""
+    def backfill(self, dag_id: str, logical_date: datetime) -> tuple[int, str]:
+        """Backfill the one interval that starts at `logical_date` (aware); the backfill's id and that of its run."""
         moment = logical_date.isoformat()
         body: dict[str, JsonValue] = {"dag_id": dag_id, "from_date": moment, "to_date": moment, "max_active_runs": 1}
-        self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"})
+        created = _mapping(self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"}))
         query = {"logical_date_gte": moment, "logical_date_lte": moment}
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             found = _mapping(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=query))["dag_runs"]
             if isinstance(found, list) and found:
-                return str(_mapping(found[-1])["dag_run_id"])
+                return int(str(created["id"])), str(_mapping(found[-1])["dag_run_id"])
             time.sleep(_POLL_SECONDS)
         raise StackError(f"the backfill of {dag_id} for {moment} made no run")
 
-    def backfills_running(self, dag_id: str) -> bool:
-        """Is there a backfill of this DAG that is not completed? Airflow takes only one at a time."""
-        answer = _mapping(self._ask("GET", "/api/v2/backfills", params={"dag_id": dag_id}))
-        backfills = answer["backfills"]
-        assert isinstance(backfills, list)
-        return any(_mapping(item)["completed_at"] is None for item in backfills)
+    def close_backfill(self, backfill_id: int) -> None:
+        """Mark a backfill whose run is over as completed. Airflow does so itself within half a minute, and takes no
+        other backfill of the DAG before that."""
+        where = f"/api/v2/backfills/{backfill_id}"
+        if _mapping(self._ask("GET", where))["completed_at"] is None:
+            self._ask("PUT", f"{where}/cancel")
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """A run and its tasks, as they are now."""

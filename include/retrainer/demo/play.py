@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -47,10 +47,8 @@ class Player:
         landed_until = first_day
         summaries, quarantined = [], []
         for chapter in story:
-            self._land(landed_until, chapter.as_of)
+            self._land(landed_until, chapter)
             landed_until = chapter.as_of
-            if chapter.broken:
-                self._feed("upstream renames a column", {"rename": ":".join(RENAMED)})
             summaries.append(self._train(chapter))
             if chapter.broken:
                 quarantined.append(self._quarantine(chapter).exists())
@@ -67,10 +65,12 @@ class Player:
     def _quarantine(self, chapter: Chapter) -> Path:
         return self.data / self.config.name / "quarantine" / self.config.source.rows / self.interval(chapter).key
 
-    def _land(self, start: date, end: date) -> None:
-        last = end - timedelta(days=1)
-        title = f"land {start:%d %b} to {last:%d %b}" if last > start else f"land {last:%d %b}"
-        self._feed(title, {"from": start.isoformat(), "to": end.isoformat()})
+    def _land(self, start: date, chapter: Chapter) -> None:
+        title = f"land {start:%d %b} to {chapter.day:%d %b}" if chapter.day > start else f"land {start:%d %b}"
+        conf: dict[str, JsonValue] = {"from": start.isoformat(), "to": chapter.as_of.isoformat()}
+        if chapter.broken:
+            title, conf["rename"] = f"{title}, a column renamed", ":".join(RENAMED)
+        self._feed(title, conf)
 
     def _feed(self, title: str, conf: dict[str, JsonValue]) -> None:
         run_id = self.api.trigger(FEED_DAG, conf)
@@ -79,9 +79,10 @@ class Player:
             raise StackError(f"{FEED_DAG} {run_id} ({title}) failed: {self._error(run)}")
 
     def _train(self, chapter: Chapter) -> RunSummary:
-        run_id = self.api.backfill(TRAIN_DAG, self.interval(chapter).start)
+        backfill_id, run_id = self.api.backfill(TRAIN_DAG, self.interval(chapter).start)
         title = f"train as of {chapter.as_of:%d %b}" + (" (broken day)" if chapter.broken else "")
         run = self._watch(TRAIN_DAG, run_id, title)
+        self.api.close_backfill(backfill_id)
         results: Mapping[str, JsonValue] = {step: self.api.result(run, step) for step in _STEPS}
         summary = summarize_run(self.interval(chapter).end, run_id, run.state, results=results, error=self._error(run))
         self.progress.say(f"{title}: {summary.decision}, {summary.reason}")

@@ -75,7 +75,7 @@ def store_model(
 @contextmanager
 def _own_model_may_be_loaded() -> Iterator[None]:
     """MLflow serves the input example once to see that it works, and loads for that what it has just been given."""
-    before = MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()
+    before = MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get()  # type: ignore[no-untyped-call]
     MLFLOW_ALLOW_PICKLE_DESERIALIZATION.set(True)  # type: ignore[no-untyped-call]
     try:
         yield

@@ -63,7 +63,12 @@ class Versions:
         self._ensure_model(description)
         with translated(f"registering a version of {self._name}"):
             created = self._client.create_model_version(
-                self._name, source, run_id=run_id, tags={**tags, IDENTITY: identity}, description=description
+                self._name,
+                source,
+                run_id=run_id,
+                tags={**tags, IDENTITY: identity},
+                description=description,
+                model_id=_logged_model_id(source),
             )
         first = self.find(identity)
         if first is not None and first.version < int(created.version):
@@ -115,6 +120,11 @@ class Versions:
             except MlflowException as error:
                 if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                     raise
+
+
+def _logged_model_id(source: str) -> str | None:
+    """The id in `models:/<id>`, which the server wants to be told apart from the source."""
+    return source.removeprefix("models:/") if source.startswith("models:/m-") else None
 
 
 def _version(item: ModelVersion) -> Version:
