@@ -77,10 +77,15 @@ def build_request(
 
 def _of_run(context: Context) -> datetime:
     if end := context.get("data_interval_end"):
-        return end
+        return _standard(end)
     events = context.get("triggering_asset_events") or {}
     announced = list(_announced(event.extra for found in events.values() for event in found))
-    return max(announced) if announced else context["dag_run"].run_after
+    return max(announced) if announced else _standard(context["dag_run"].run_after)
+
+
+def _standard(moment: datetime) -> datetime:
+    """Airflow hands out pendulum's datetimes. In another zone than pendulum's own, they lose it when added to."""
+    return datetime.fromisoformat(moment.isoformat())
 
 
 def _announced(extras: Iterable[Mapping[str, JsonValue] | None]) -> Iterable[datetime]:
