@@ -27,6 +27,7 @@ _TYPES = (
 )
 _WORDS = frozenset(f"{_GRAMMAR} {_UNITS} {_TYPES}".split())
 _STATEMENTS = frozenset(("select", "insert", "update", "delete", "create", "drop", "attach", "copy", "pragma", "load"))
+_LAMBDA = re.compile(r"\blambda\b|->", re.IGNORECASE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -53,7 +54,7 @@ def expression_mistake(expression: str, columns: Iterable[str]) -> str | None:
         elif other in _PAIRS and (not open_brackets or open_brackets.pop() != _PAIRS[other]):
             return f"has a {other} that was not opened"
         column = token["quoted"] or (name if name and not token["call"] and name.lower() not in _WORDS else None)
-        is_column = column and before != "." and "->" not in expression  # not a field of a struct, no lambda's argument
+        is_column = column and before != "." and not _LAMBDA.search(expression)  # no struct's field, no lambda's name
         if column and is_column and column.replace('""', '"').casefold() not in known:
             return unknown(column, columns, what="column")
         before = token[0]

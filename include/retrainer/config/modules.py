@@ -29,16 +29,21 @@ def missing_from_module(dotted: str, function: str) -> str | None:
 
 def _looked_for(dotted: str) -> str:
     """Where a module should have been, and a module beside that place with a name like it."""
+    near = _near(dotted)
+    meant = f"; did you mean {near!r}?" if near else ""
+    return f"{meant} (looked for {dotted.replace('.', '/')}.py under include/)"
+
+
+def _near(dotted: str) -> str | None:
+    """A module of the same package with a name like the last part of `dotted`."""
     package, _, name = dotted.rpartition(".")
     spec = _find(package) if package else None
-    beside = {
-        path.stem
-        for folder in (spec and spec.submodule_search_locations) or ()
-        for path in Path(folder).glob("[!_]*.py")
-    }
+    beside: set[str] = set()
+    for folder in (spec and spec.submodule_search_locations) or ():
+        beside |= {path.stem for path in Path(folder).glob("[!_]*.py")}
+        beside |= {path.parent.name for path in Path(folder).glob("[!_]*/__init__.py")}
     near = nearest(name, beside)
-    meant = f"; did you mean {f'{package}.{near}'!r}?" if near else ""
-    return f"{meant} (looked for {dotted.replace('.', '/')}.py under include/)"
+    return f"{package}.{near}" if near else None
 
 
 def _problems(dotted: str, top: str, seen: set[str]) -> Iterator[str]:
@@ -64,10 +69,11 @@ def _problems(dotted: str, top: str, seen: set[str]) -> Iterator[str]:
 
 def _import_problems(imported: Import, where: str, top: str, seen: set[str]) -> Iterator[str]:
     module = imported.module
+    if module.partition(".")[0] != top:
+        yield from _foreign_problems(module, where)
+        return
     if not _exists(module):
         yield f"{where}: no module named {module!r}"
-        return
-    if module.partition(".")[0] != top:
         return
     yield from _problems(module, top, seen)
     path = _source(module)
@@ -82,6 +88,17 @@ def _import_problems(imported: Import, where: str, top: str, seen: set[str]) -> 
             yield from _problems(f"{module}.{name}", top, seen)
         elif name not in target.defined and not target.is_open and name != "*":
             yield f"{where}: in module {module!r}: {unknown(name, target.defined, what='name')}"
+
+
+def _foreign_problems(module: str, where: str) -> Iterator[str]:
+    """A part of an installed package may be made only when that is imported: missed where one like it is there."""
+    top = module.partition(".")[0]
+    if not top:
+        yield f"{where}: a relative import of {module!r} leaves the top package"
+    elif not _exists(top):
+        yield f"{where}: no module named {top!r}"
+    elif not _exists(module) and (near := _near(module)):
+        yield f"{where}: no module named {module!r}; did you mean {near!r}?"
 
 
 def _function_problem(found: Outline, dotted: str, name: str) -> str | None:

@@ -22,9 +22,7 @@ def _message(path: Path) -> str:
 
 
 def test_plain_values_are_read_as_json_has_them() -> None:
-    text = (
-        "{a: 1, b: -2.5, c: 1e-3, d: true, e: null, f: ~, g: 2024-01-31, h: '1', i: [x, {j: ''}], k: 0, l: .5}"
-    )
+    text = "{a: 1, b: -2.5, c: 1e-3, d: true, e: null, f: ~, g: 2024-01-31, h: '1', i: [x, {j: ''}], k: 0, l: .5}"
 
     read = read_yaml(text)
 
