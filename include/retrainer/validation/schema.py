@@ -28,6 +28,7 @@ _KINDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _KIND_OF = {sql: kind for kind, names in _KINDS.items() for sql in names}
 _ZONE = re.compile(r"\s+with(out)?\s+(local\s+)?time\s+zone$")
+_UNIT = re.compile(r"^timestamp\[[^\]]+\]$")
 _LISTED = 10
 
 
@@ -36,9 +37,11 @@ def kind_of(sql_type: str) -> str | None:
 
     Length, precision, unit and time zone do not matter: `VARCHAR(3)` and `timestamp[us, tz=UTC]` are found.
     """
-    name = re.split(r"[(\[]", sql_type.lower(), maxsplit=1)[0].strip()
-    tail = _ZONE.sub("", re.sub(r"\(.*?\)|\[.*?\]", "", sql_type.lower()).strip())
-    return _KIND_OF.get(tail) or _KIND_OF.get(name) or _KIND_OF.get(name.removesuffix(" unsigned"))
+    lowered = _UNIT.sub("timestamp", sql_type.lower())
+    if "[" in lowered:
+        return None
+    bare = _ZONE.sub("", re.sub(r"\(.*\)", "", lowered).strip())
+    return _KIND_OF.get(bare) or _KIND_OF.get(bare.removesuffix(" unsigned"))
 
 
 def check_schema(batch: Batch, suite: Suite) -> list[CheckResult]:

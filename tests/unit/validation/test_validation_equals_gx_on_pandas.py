@@ -6,7 +6,7 @@ import duckdb
 import great_expectations as gx
 import pandas as pd
 from great_expectations.core import ExpectationSuite
-from tables import EXPECTATIONS, mutated_table, write_parquet
+from mutated_tables import EXPECTATIONS, mutated_table, write_parquet
 
 from retrainer.validation import Batch, Expectation, Suite, validate
 from retrainer.validation.gx_duckdb import pandas_engine, run_on
