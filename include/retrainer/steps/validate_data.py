@@ -41,6 +41,7 @@ from retrainer.snapshots import (
     write_file,
 )
 from retrainer.snapshots.delta import counts_of
+from retrainer.steps.data_docs import show_docs
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.validation import Batch, FreshnessRule, Outcome, PastCount, RowCountRule, Suite, render, validate
 
@@ -64,17 +65,25 @@ def run(request: StepRequest, settings: RuntimeSettings) -> ValidationReport:
     with connect() as connection:
         run_of = _Run(request, config, DataPlace(settings.data_uri, request.model), connection)
         checked = [run_of.check(table) for table in staged.tables]
-        docs_uri = run_of.write_docs(checked)
-        run_of.stop_on_bad_interval(checked, docs_uri)
-        snapshot = tuple(run_of.publish(each, docs_uri) for each in checked)
+        docs = run_of.write_docs(checked, settings)
+        run_of.stop_on_bad_interval(checked, docs)
+        snapshot = tuple(run_of.publish(each, docs) for each in checked)
     run_of.stop_on_low_coverage(checked)
-    report = _report(checked, snapshot, docs_uri)
+    report = _report(checked, snapshot, docs)
     if report.quality < config.min_quality:
         raise BadDataError(
             f"{report.quality:.1%} of {report.checks} checks passed, min_quality is {config.min_quality:.1%}: "
             + "; ".join(_short(check.message) for check in report.failed[:_LISTED])
         )
     return report
+
+
+@dataclass(frozen=True)
+class _Docs:
+    """The report: `uri` under the data folder; `url` in the MLflow UI, empty where MLflow did not take it."""
+
+    uri: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -125,32 +134,35 @@ class _Run:
         own = validate(self._own_batch(staged, table, good), suite)
         return _Checked(staged, declared, table, own, tuple(older), good, tuple(bad))
 
-    def write_docs(self, checked: Sequence[_Checked]) -> str:
-        """Write the report of all checks as index.html and result.json; URI of the former."""
+    def write_docs(self, checked: Sequence[_Checked], settings: RuntimeSettings) -> _Docs:
+        """Write the report of all checks as index.html and result.json, and show the former in MLflow."""
         name = hashlib.sha256(self.request.run_id.encode()).hexdigest()[:16]
         folder = self.place.report(partition_key(self.request.as_of), name)
         outcomes = [outcome for each in checked for outcome in each.outcomes]
         checks = [check.model_dump(mode="json") for outcome in outcomes for check in outcome.checks]
         title = f"{self.request.model} {self.own.key}"
         result = {"model": self.request.model, "interval": self.own.key, "checks": checks}
+        page = render(outcomes, title=title)
         write_file(f"{folder}/result.json", json.dumps(result, indent=1, ensure_ascii=False).encode())
-        write_file(f"{folder}/index.html", render(outcomes, title=title).encode())
-        return f"{folder}/index.html"
+        write_file(f"{folder}/index.html", page.encode())
+        url = show_docs(self.request, settings, page=page, quality=_quality(checked))
+        return _Docs(f"{folder}/index.html", url)
 
-    def stop_on_bad_interval(self, checked: Sequence[_Checked], docs_uri: str) -> None:
+    def stop_on_bad_interval(self, checked: Sequence[_Checked], docs: _Docs) -> None:
         """Set the run's own interval aside in each table where it failed, and stop."""
         bad = [each for each in checked if not each.own.success]
         if not bad:
             return
         for each in bad:
-            self._set_aside(each, self.own.key, each.own, docs_uri)
+            self._set_aside(each, self.own.key, each.own, docs)
         failed = [check for each in bad for check in _critical(each.own)]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         lines = [f"{failed[0].table}, interval {self.own.key}: {_short(failed[0].message)}{more}"]
         lines += [f"- {check.table}, {check.expectation}: {check.message}" for check in failed[:_LISTED]]
-        raise BadDataError("\n".join(lines), hint=f"The rows are in quarantine; all checks are in {docs_uri}")
+        where = docs.url or docs.uri
+        raise BadDataError("\n".join(lines), hint=f"The rows are in quarantine; all checks are in {where}")
 
-    def publish(self, each: _Checked, docs_uri: str) -> TableRef:
+    def publish(self, each: _Checked, docs: _Docs) -> TableRef:
         """Publish what passed, set aside what did not, and pin the windows."""
         name = each.staged.table
         keys = [*each.good, self.own.key]
@@ -160,7 +172,7 @@ class _Run:
         _LOG.info("%s: %d of %d staged partitions were new or different", name, changed, len(keys))
         for outcome in each.older:
             if outcome.batch in each.bad:
-                self._set_aside(each, outcome.batch, outcome, docs_uri)
+                self._set_aside(each, outcome.batch, outcome, docs)
         for key in keys:
             release(self.place, name, key)
         return pin(uri, name, table_window(self.config, name, self.own, as_of=self.request.as_of))
@@ -200,23 +212,19 @@ class _Run:
         )
         return Batch(batch.table, batch.name, batch.connection, batch.view, batch.columns, self.own, past)
 
-    def _set_aside(self, each: _Checked, key: str, outcome: Outcome, docs_uri: str) -> None:
+    def _set_aside(self, each: _Checked, key: str, outcome: Outcome, docs: _Docs) -> None:
         reason: dict[str, JsonValue] = {
             "table": each.staged.table,
             "interval": key,
             "as_of": partition_key(self.request.as_of),
             "run_id": self.request.run_id,
-            "docs_uri": docs_uri,
+            "docs_uri": docs.uri,
+            "docs_url": docs.url,
             "checks": [check.model_dump(mode="json") for check in _critical(outcome)],
         }
         uri = self.place.quarantine(each.staged.table, key)
         set_aside(self.connection, each.table, key, uri, reason=reason)
         _LOG.warning("%s, partition %s: set aside in %s", each.staged.table, key, uri)
-
-
-def docs_url(docs_uri: str) -> str:  # noqa: ARG001 the place where it becomes known
-    """Where a browser finds the report at `docs_uri`; empty as long as nothing serves it."""
-    return ""
 
 
 def _suite(config: ModelConfig, name: str) -> Suite:
@@ -242,18 +250,23 @@ def _label_columns(config: ModelConfig) -> set[str]:
     return {column for column in declared.columns if column in named and column not in used}
 
 
-def _report(checked: Sequence[_Checked], snapshot: tuple[TableRef, ...], docs_uri: str) -> ValidationReport:
+def _report(checked: Sequence[_Checked], snapshot: tuple[TableRef, ...], docs: _Docs) -> ValidationReport:
     checks = [check for each in checked for outcome in each.outcomes for check in outcome.checks]
-    failed = tuple(check for check in checks if not check.success)
     return ValidationReport(
         snapshot=snapshot,
         checks=len(checks),
-        failed=failed,
+        failed=tuple(check for check in checks if not check.success),
         quarantined=tuple(sorted({key for each in checked for key in each.bad})),
-        quality=1 - len(failed) / len(checks) if checks else 1.0,
-        docs_uri=docs_uri,
-        docs_url=docs_url(docs_uri),
+        quality=_quality(checked),
+        docs_uri=docs.uri,
+        docs_url=docs.url,
     )
+
+
+def _quality(checked: Sequence[_Checked]) -> float:
+    """Share of checks that passed, 0 to 1."""
+    verdicts = [check.success for each in checked for outcome in each.outcomes for check in outcome.checks]
+    return sum(verdicts) / len(verdicts) if verdicts else 1.0
 
 
 def _critical(outcome: Outcome) -> list[CheckResult]:
