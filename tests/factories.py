@@ -120,11 +120,13 @@ def make_settings(home: Path, source: Path | str) -> RuntimeSettings:
 
 
 def environment(home: Path, source: Path | str) -> dict[str, str]:
-    """The variables of `make_settings`."""
+    """The variables of `make_settings`. Nobody listens at the MLflow address, and it is tried once."""
     url = f"sqlite:///{source}" if isinstance(source, Path) else source
     return {
         "RETRAINER_PROJECT_ROOT": str(home),
         "RETRAINER_HOME": str(home / "home"),
+        "RETRAINER_MLFLOW_URI": "http://127.0.0.1:9",
+        "RETRAINER_MLFLOW_RETRIES": "0",
         f"RETRAINER_CONN_{CONNECTION.upper()}": url,
     }
 
