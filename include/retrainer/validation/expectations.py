@@ -1,6 +1,7 @@
 """Runs the declared expectations: on DuckDB where GX can, in chunks of pandas where it cannot, never neither."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -43,6 +44,7 @@ _NOT_ROW_WISE = frozenset(
 """Map expectations that look at the whole column: chunks would give another verdict."""
 
 _COMPARED = ("min_value", "max_value", "value_set")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LITERALS: dict[str, tuple[type, ...]] = {
     "integer": (int, float),
     "float": (int, float),
@@ -65,7 +67,7 @@ def run_expectations(
     """
     results: dict[str, ExpectationValidationResult] = {}
     on_duckdb: list[ExpectationConfiguration] = []
-    for configuration in configurations:
+    for configuration in (_with_time_of_day(each, types) for each in configurations):
         obstacle = _obstacle(configuration, types, unusable)
         if obstacle:
             results[_place(configuration)] = _not_run(configuration, obstacle)
@@ -75,6 +77,23 @@ def run_expectations(
             on_duckdb.append(configuration)
     results.update(_on_duckdb(batch, on_duckdb, types))
     return [results[_place(configuration)] for configuration in configurations]
+
+
+def _with_time_of_day(configuration: ExpectationConfiguration, types: Mapping[str, str]) -> ExpectationConfiguration:
+    """Dates that bound a timestamp column become midnights (UTC): GX compares a date with no moment."""
+    if kind_of(types.get(configuration.kwargs.get("column", ""), "")) != "timestamp":
+        return configuration
+    midnights = {
+        key: f"{value}T00:00:00"
+        for key, value in configuration.kwargs.items()
+        if key in _COMPARED and isinstance(value, str) and _DATE.fullmatch(value)
+    }
+    return ExpectationConfiguration(
+        type=configuration.type,
+        kwargs={**configuration.kwargs, **midnights},
+        severity=configuration.severity,
+        id=configuration.id,
+    )
 
 
 def _on_duckdb(

@@ -19,7 +19,7 @@ def validate(batch: Batch, suite: Suite) -> Outcome:
     """Check the rows of `batch` against `suite`.
 
     Verdicts and failure counts are those of GX on pandas over the same rows read from Parquet, NaN being null; one
-    thing is more lenient than there: a date such as `2013-01-31` may bound a timestamp column, which pandas refuses.
+    thing is more lenient than there: a date such as `2013-01-31` may bound a timestamp column, as its midnight.
     Memory is bounded by DuckDB's `memory_limit` and one chunk of rows. An empty batch passes what holds for no rows.
 
     Raises:
