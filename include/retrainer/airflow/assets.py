@@ -14,7 +14,12 @@ def table_asset(connection: str, table: str) -> Asset:
 
     The event's `extra` should hold `as_of`: the end (ISO 8601) of the last interval that landed.
     """
-    return Asset(name=f"{connection}.{table}", uri=f"table://{quote(connection)}/{quote(table)}", group="source")
+    # Quoted: Airflow takes only ASCII.
+    return Asset(
+        name=f"{quote(connection)}.{quote(table)}",
+        uri=f"table://{quote(connection, safe='')}/{quote(table, safe='')}",
+        group="source",
+    )
 
 
 def source_asset(source: Source) -> Asset:

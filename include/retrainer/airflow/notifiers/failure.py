@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class FailureAlert(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send the alert."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
         # Imported here: the Slack SDK would cost every parse of every DAG file 0.1 s.
         from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
@@ -60,10 +62,10 @@ class FailureAlert(BaseNotifier):
         except Exception as error:  # noqa: BLE001 an alert never fails a task
             logger.warning("no alert was sent: connection %r: %s", self.connection_id, type(error).__name__)
             return
-        _send(notifier, context)
+        _send(notifier, context, give_up)
 
 
-def _send(notifier: "SlackWebhookNotifier", context: Context) -> None:
+def _send(notifier: "SlackWebhookNotifier", context: Context, give_up: float) -> None:
     failures: list[str] = []
 
     def send() -> None:
@@ -74,7 +76,7 @@ def _send(notifier: "SlackWebhookNotifier", context: Context) -> None:
 
     thread = threading.Thread(target=send, name="slack-alert", daemon=True)
     thread.start()
-    thread.join(_PATIENCE_SECONDS)
+    thread.join(max(0.1, give_up - time.monotonic()))
     if thread.is_alive():
         logger.warning("Slack did not take the alert within %s s; not waiting for it", _PATIENCE_SECONDS)
     elif failures:
