@@ -1,5 +1,6 @@
 """Steps in real processes, forked from a step host or plain, when something is killed, slow or too large."""
 
+import contextlib
 import os
 import signal
 import stat
@@ -256,13 +257,23 @@ def test_a_step_that_ends_leaves_no_child_behind(runner):
     runner.assert_nothing_left()
 
 
-def test_killing_the_client_ends_the_step(runner):
+@contextlib.contextmanager
+def client_of_waiting_step(runner: Runner) -> Iterator[subprocess.Popen]:
+    """A client in a process of its own, whose step waits."""
     request = runner.folder / "request.json"
     request.write_text(make_request(**runner.waiting()).to_json())
     command = [sys.executable, str(FOLDER / "client_fake.py"), request, runner.host.socket_path if runner.host else ""]
     environ = os.environ | {"RETRAINER_PROJECT_ROOT": str(runner.folder)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as client:
-        assert any(line.endswith("ready\n") for line in client.stdout)
+        try:
+            assert any(line.endswith("ready\n") for line in client.stdout)
+            yield client
+        finally:
+            client.kill()
+
+
+def test_killing_the_client_ends_the_step(runner):
+    with client_of_waiting_step(runner) as client:
         client.kill()
     wait_until(lambda: not any(map(is_running, runner.pids()[2])))
     supervisor = runner.pids()[1]
@@ -271,6 +282,16 @@ def test_killing_the_client_ends_the_step(runner):
         assert runner.run(act="describe").is_done
     else:
         wait_until(lambda: not is_running(supervisor))
+
+
+def test_killing_both_the_client_and_the_supervisor_ends_the_step(runner):
+    with client_of_waiting_step(runner) as client:
+        step, supervisor, (_, *children) = runner.pids()
+        client.send_signal(signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGKILL)
+        wait_until(lambda: not is_running(step))
+    for child in children:  # nobody is left who could have ended them
+        os.kill(child, signal.SIGKILL)
 
 
 def test_killing_the_supervisor_ends_the_step_and_is_a_failure_that_a_retry_may_help(runner):
@@ -304,8 +325,8 @@ def test_stopping_the_host_ends_its_steps_and_removes_its_socket(host, folder):
 
 
 def test_a_step_over_its_time_ends(runner):
-    outcome = runner.run(Limits(time_seconds=0.5, grace_seconds=0.3), **runner.waiting(stubborn=True))
-    assert (outcome.reason, outcome.exit_status) == ("time limit 0.5 s exceeded", -signal.SIGKILL)
+    outcome = runner.run(Limits(time_seconds=4, grace_seconds=0.3), **runner.waiting())
+    assert (outcome.reason, outcome.exit_status) == ("time limit 4 s exceeded", -signal.SIGTERM)
     runner.assert_nothing_left()
 
 
