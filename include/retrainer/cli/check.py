@@ -78,4 +78,4 @@ def _shown(path: Path) -> Path:
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path
 
 
-check = check_command
+check = check_command  # the name under which cli/main.py finds it

@@ -18,4 +18,4 @@ def schema_command() -> None:
     click.echo(schema_text())
 
 
-schema = schema_command
+schema = schema_command  # the name under which cli/main.py finds it
