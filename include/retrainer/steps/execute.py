@@ -24,6 +24,8 @@ from retrainer.steps.catalog import STEPS, load_step
 
 EXIT_INTERRUPTED = 130
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -45,7 +47,9 @@ def execute(step: str, text: str, frame: Frame) -> int:
     try:
         request = _parse(step, text)
         run = load_step(step, frame.catalog)
+        started = time.monotonic()
         result = run(request, load_settings(frame.environ, frame.root))
+        logger.info("step %s took %.2f s", step, time.monotonic() - started)
         _say(frame.output, marked_line(RESULT_MARKER, result.model_dump(mode="json")))
     except RetrainerError as error:
         return _fail(frame, error, str(error), error.exit_status)
