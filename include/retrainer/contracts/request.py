@@ -7,7 +7,9 @@ from pydantic import Field, JsonValue
 from retrainer.contracts.base import Contract, UtcDatetime, digest_json
 from retrainer.contracts.interval import Interval
 
-StepName = Literal["wait_for_data", "snapshot", "validate_data", "build_features", "train", "compare", "register", "deploy"]
+StepName = Literal[
+    "wait_for_data", "snapshot", "validate_data", "build_features", "train", "compare", "register", "deploy"
+]
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
 
 

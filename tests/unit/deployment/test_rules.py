@@ -56,8 +56,6 @@ def test_only_a_better_and_newer_challenger_of_the_present_champion_is_promoted(
 
 
 def test_nothing_is_promoted_where_deployment_is_not_automatic():
-    plan = plan_release(
-        decision(promote=True, against=None), None, as_of=AS_OF, deployment=Deployment(automatic=False)
-    )
+    plan = plan_release(decision(promote=True, against=None), None, as_of=AS_OF, deployment=Deployment(automatic=False))
     assert plan.action == "reject"
     assert "deployment.automatic is false" in plan.reason

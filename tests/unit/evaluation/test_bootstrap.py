@@ -87,9 +87,7 @@ def test_the_same_seed_gives_the_same_interval_to_the_byte(holdout):
 def test_draws_with_one_class_are_left_out(holdout):
     label = np.where(holdout["block"] == "2013-06-01", holdout["label"], 0.0)
     models = (classifier(holdout["good"]), classifier(holdout["poor"]))
-    found = paired_difference(
-        "roc_auc", label, models, block=holdout["block"], resamples=300, confidence=0.9, seed=1
-    )
+    found = paired_difference("roc_auc", label, models, block=holdout["block"], resamples=300, confidence=0.9, seed=1)
     assert np.isfinite([found.low, found.high]).all()
 
 
