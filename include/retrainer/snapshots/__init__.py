@@ -1,7 +1,7 @@
 """Snapshots: the rows that a run uses, in Delta tables with one partition per interval, pinned by version."""
 
 from retrainer.snapshots.connection import connect
-from retrainer.snapshots.delta import open_view, partition_counts, pin, replace_partitions
+from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
 from retrainer.snapshots.place import DataPlace, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
 from retrainer.snapshots.quarantine import release, set_aside
@@ -13,6 +13,7 @@ __all__ = [
     "Rows",
     "Staged",
     "connect",
+    "laid_out",
     "open_view",
     "partition_counts",
     "pin",

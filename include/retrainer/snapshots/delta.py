@@ -4,13 +4,16 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from pydantic import JsonValue
 
-from retrainer.contracts import Interval, TableRef
+from retrainer.contracts import Interval, TableRef, digest_json
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import StoreConflictError
 from retrainer.snapshots.connection import connect, identifier, literal
@@ -25,6 +28,7 @@ _CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "false",
 }
 _PARTITIONS = "retrainer.partitions"
+_LAYOUT = "retrainer.layout"
 _KEEPS_ROWS = ("VACUUM START", "VACUUM END")
 _DIGEST_ROWS = 2_000_000
 """Partitions are sorted in groups of about so many rows."""
@@ -57,15 +61,16 @@ def open_view(connection: duckdb.DuckDBPyConnection, ref: TableRef, name: str) -
 def view_partitions(connection: duckdb.DuckDBPyConnection, table: DeltaTable, keys: Sequence[str], name: str) -> None:
     """Make the view `name`: the rows of the partitions `keys` of an open Delta table."""
     columns = [field.name for field in table_schema(table) if field.name != INTERVAL]
-    files = table.file_uris([(INTERVAL, "in", list(keys))]) if keys else []
+    files = _files(table, keys)
+    folder = local_path(unquote(table.table_uri))
     if not files:
         connection.register(f"{name}__empty", table_schema(table).empty_table())
         source = identifier(f"{name}__empty")
-    elif local_path(table.table_uri) is not None:
-        paths = ", ".join(literal(str(local_path(file))) for file in sorted(files))
+    elif folder is not None:
+        paths = ", ".join(literal(str(folder / file)) for file in files)
         source = f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'{INTERVAL}': VARCHAR}})"
     else:
-        connection.register(f"{name}__files", table.to_pyarrow_dataset(partitions=[(INTERVAL, "in", list(keys))]))
+        connection.register(f"{name}__files", table.to_pyarrow_dataset().filter(pc.field(INTERVAL).isin(list(keys))))
         source = identifier(f"{name}__files")
     selected = ", ".join(identifier(column) for column in (*columns, INTERVAL))
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {selected} FROM {source}")
@@ -74,6 +79,24 @@ def view_partitions(connection: duckdb.DuckDBPyConnection, table: DeltaTable, ke
 def table_schema(table: DeltaTable) -> pa.Schema:
     """Columns of a Delta table, with Arrow's plain types."""
     return pa.schema(table.schema().to_arrow())
+
+
+def has_columns(table: DeltaTable, schema: pa.Schema) -> bool:
+    """Does the table have the columns of `schema`, in whatever order, of the same types, laid out the same way?"""
+    wanted = pa.schema(Schema.from_arrow(schema).to_arrow())
+    found = table_schema(table)
+    same_layout = found.field(INTERVAL).metadata == wanted.field(INTERVAL).metadata
+    return same_layout and {each.name: each.type for each in found} == {each.name: each.type for each in wanted}
+
+
+def laid_out(schema: pa.Schema, layout: JsonValue) -> pa.Schema:
+    """`schema` with a note of how rows are put into partitions, such as by which schedule.
+
+    Partitions that were made by another layout are not mixed with those of this one: `replace_partitions` then begins
+    the table's new version with its own only.
+    """
+    index = schema.get_field_index(INTERVAL)
+    return schema.set(index, pa.field(INTERVAL, pa.string(), metadata={_LAYOUT: digest_json(layout)}))
 
 
 def partition_keys(table: DeltaTable) -> list[str]:
@@ -103,8 +126,8 @@ def replace_partitions(
     """Replace the partitions `keys` by the rows of `batches`, in one commit; the version that this made.
 
     Rows are streamed. `schema` includes `_interval` (string), whose values must be among `keys`; a key without rows
-    ends up empty. The table is made where there is none. `anew` drops all other partitions and the old columns from
-    the new version.
+    ends up empty. The table is made where there is none. With `anew`, and where the table has other columns, the new
+    version has these partitions only; older versions keep theirs.
 
     Raises:
         StoreConflictError: another writer replaced one of the partitions in the meantime.
@@ -115,6 +138,9 @@ def replace_partitions(
         # Made first and apart, so that of two writers of a new table none drops the other's partitions.
         DeltaTable.create(uri, schema, mode="ignore", partition_by=[INTERVAL], configuration=_CONFIGURATION)
         table = DeltaTable(uri)
+        anew = anew or not has_columns(table, schema)
+        if not anew and not keys:
+            return int(table.version())
         write_deltalake(
             table,
             reader,
@@ -204,6 +230,13 @@ def _last_change(table: DeltaTable, window: Interval) -> int:
         if len(history) < limit:
             return int(table.version())
         limit *= 4
+
+
+def _files(table: DeltaTable, keys: Sequence[str]) -> list[str]:
+    """Paths below the table's folder of the files of the partitions `keys`; in the log they are URL-encoded."""
+    actions, wanted = pa.table(table.get_add_actions(flatten=True)), set(keys)
+    paths, partitions = actions["path"].to_pylist(), actions[f"partition.{INTERVAL}"].to_pylist()
+    return sorted(unquote(path) for path, key in zip(paths, partitions, strict=True) if key in wanted)
 
 
 def _inside(key: str, window: Interval) -> bool:

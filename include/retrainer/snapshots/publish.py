@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 
+from retrainer.config.declaration import ModelConfig
 from retrainer.config.source import ColumnType, Table
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import StoreConflictError
@@ -17,9 +17,10 @@ from retrainer.snapshots.delta import (
     content_digests,
     counts_of,
     grouped,
+    has_columns,
+    laid_out,
     open_table,
     replace_partitions,
-    table_schema,
 )
 from retrainer.snapshots.digest import PartitionDigests
 
@@ -45,39 +46,42 @@ _SQL: Mapping[ColumnType, str] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to publish: the view `view` of `connection`, with `_interval`, of which the partitions `keys` count."""
+    """Rows of one declared table to publish: the partitions `keys` of the view `view`, which has `_interval`."""
 
     connection: duckdb.DuckDBPyConnection
+    table: str
     view: str
     keys: Sequence[str]
 
 
-def declared_schema(table: Table) -> pa.Schema:
-    """Columns of the snapshot of a declared table, `_interval` (string) last."""
-    fields = [pa.field(name, _ARROW[kind]) for name, kind in table.columns.items()]
-    return pa.schema([*fields, pa.field(INTERVAL, pa.string())])
+def snapshot_schema(config: ModelConfig, name: str) -> pa.Schema:
+    """Columns of the snapshot of a declared table, `_interval` (string) last, laid out by schedule and event time."""
+    table, schedule = config.source.tables[name], config.schedule
+    fields = [pa.field(column, _ARROW[kind]) for column, kind in table.columns.items()]
+    layout = [schedule.cron, schedule.timezone, table.name or name, table.event_time]
+    return laid_out(pa.schema([*fields, pa.field(INTERVAL, pa.string())]), list(layout))
 
 
-def published_counts(uri: str, declared: Table) -> dict[str, int]:
-    """Rows of each validated partition; none where the columns have been declared differently since."""
+def published_counts(uri: str, config: ModelConfig, name: str) -> dict[str, int]:
+    """Rows of each validated partition; none where columns or schedule have been declared differently since."""
     table = open_table(uri)
-    if table is None or not _same_columns(table, declared_schema(declared)):
+    if table is None or not has_columns(table, snapshot_schema(config, name)):
         return {}
     return counts_of(table)
 
 
-def publish(rows: Rows, uri: str, declared: Table) -> int:
+def publish(rows: Rows, uri: str, config: ModelConfig) -> int:
     """Replace those partitions of the snapshot table whose rows have changed, in one commit; how many these were.
 
-    A key without rows ends up empty. Where the declared columns are no longer those of the table, the new version of
-    it has only these partitions; older versions keep theirs.
+    A key without rows ends up empty. Where columns or schedule have been declared differently since, the new version
+    has these partitions only; older versions keep theirs.
 
     Raises:
         StoreConflictError: other writers kept replacing the same partitions first.
     """
     for attempt in range(1, _TRIES + 1):
         try:
-            return _publish(rows, uri, declared)
+            return _publish(rows, uri, config)
         except StoreConflictError:
             if attempt == _TRIES:
                 raise
@@ -85,12 +89,13 @@ def publish(rows: Rows, uri: str, declared: Table) -> int:
     raise AssertionError("unreachable")
 
 
-def _publish(rows: Rows, uri: str, declared: Table) -> int:
-    schema = declared_schema(declared)
+def _publish(rows: Rows, uri: str, config: ModelConfig) -> int:
+    schema = snapshot_schema(config, rows.table)
+    declared = config.source.tables[rows.table]
     _typed_view(rows, declared)
     counts = _counts(rows)
     table = open_table(uri)
-    anew = table is None or not _same_columns(table, schema)
+    anew = table is None or not has_columns(table, schema)
     changed = list(rows.keys)
     if table is not None and not anew:
         new = _digests(rows.connection, counts, schema)
@@ -99,13 +104,8 @@ def _publish(rows: Rows, uri: str, declared: Table) -> int:
     if changed or anew:
         order = [declared.event_time, *declared.key]
         batches = _sorted_batches(rows.connection, {key: counts.get(key, 0) for key in changed}, schema, order)
-        replace_partitions(uri, batches, schema=schema, keys=changed, anew=anew)
+        replace_partitions(uri, batches, schema=schema, keys=changed)
     return len(changed)
-
-
-def _same_columns(table: DeltaTable, schema: pa.Schema) -> bool:
-    found = table_schema(table)
-    return {field.name: field.type for field in found} == {field.name: field.type for field in schema}
 
 
 def _typed_view(rows: Rows, declared: Table) -> None:

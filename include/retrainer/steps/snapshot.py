@@ -45,9 +45,8 @@ class _Staging:
     def table(self, source: OpenSource, name: str) -> tuple[StagedTable, int]:
         """Stage one table; and how many validated partitions need not be extracted again."""
         own = self.request.interval
-        declared = self.config.source.tables[name]
         window = table_window(self.config, name, own, as_of=self.request.as_of)
-        there = published_counts(self.place.snapshot(name), declared)
+        there = published_counts(self.place.snapshot(name), self.config, name)
         extract = source.table(name)
         before = [each for each in required_intervals(self.config, window, own) if each != own]
         missing = [each for each in before if each.key not in there]

@@ -14,7 +14,6 @@ from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.config.source import Table
 from retrainer.contracts import (
     CheckResult,
     Interval,
@@ -91,7 +90,6 @@ class _Checked:
     """One staged table with its verdicts. `good` and `bad` are the older partitions that passed, or did not."""
 
     staged: StagedTable
-    declared: Table
     table: DeltaTable
     own: Outcome
     older: tuple[Outcome, ...]
@@ -116,7 +114,6 @@ class _Run:
 
     def check(self, staged: StagedTable) -> _Checked:
         """Validate the older partitions together, one by one where that fails; then the run's own interval."""
-        declared = self.config.source.tables[staged.table]
         table = DeltaTable(staged.uri, version=staged.version)
         suite = _suite(self.config, staged.table)
         keys = [key for key in staged.partitions if key != self.own.key]
@@ -132,7 +129,7 @@ class _Run:
                 older = [*alone.values()] if bad else older
         good = tuple(key for key in keys if key not in bad)
         own = validate(self._own_batch(staged, table, good), suite)
-        return _Checked(staged, declared, table, own, tuple(older), good, tuple(bad))
+        return _Checked(staged, table, own, tuple(older), good, tuple(bad))
 
     def write_docs(self, checked: Sequence[_Checked], settings: RuntimeSettings) -> _Docs:
         """Write the report of all checks as index.html and result.json, and show the former in MLflow."""
@@ -168,7 +165,7 @@ class _Run:
         keys = [*each.good, self.own.key]
         view_staged(self.connection, each.table, keys, f"{name}_passed", meant=each.staged.columns)
         uri = self.place.snapshot(name)
-        changed = publish(Rows(self.connection, f"{name}_passed", keys), uri, each.declared)
+        changed = publish(Rows(self.connection, name, f"{name}_passed", keys), uri, self.config)
         _LOG.info("%s: %d of %d staged partitions were new or different", name, changed, len(keys))
         for outcome in each.older:
             if outcome.batch in each.bad:
@@ -182,7 +179,7 @@ class _Run:
         needed = [each.key for each in windows_intervals(self.config, self.own, as_of=self.request.as_of)]
         least = self.config.windows.min_coverage
         for each in checked:
-            there = {*published_counts(self.place.snapshot(each.staged.table), each.declared), *each.good, self.own.key}
+            there = {*self._published(each.staged.table), *each.good, self.own.key}
             missing = [key for key in needed if key not in there]
             coverage = 1 - len(missing) / len(needed)
             if coverage < least:
@@ -199,18 +196,19 @@ class _Run:
 
     def _own_batch(self, staged: StagedTable, table: DeltaTable, good: Sequence[str]) -> Batch:
         batch = self._batch(staged, table, [self.own.key], "interval")
-        declared = self.config.source.tables[staged.table]
+        weeks = self.config.source.tables[staged.table].row_count.weeks
         counts = counts_of(table)
-        known = published_counts(self.place.snapshot(staged.table), declared) | {
-            key: counts.get(key, 0) for key in good
-        }
-        first = partition_key(self.own.start - timedelta(weeks=declared.row_count.weeks))
+        known = self._published(staged.table) | {key: counts.get(key, 0) for key in good}
+        first = partition_key(self.own.start - timedelta(weeks=weeks))
         past = tuple(
             PastCount(datetime.fromisoformat(key), rows)
             for key, rows in sorted(known.items())
             if first <= key < self.own.key
         )
         return Batch(batch.table, batch.name, batch.connection, batch.view, batch.columns, self.own, past)
+
+    def _published(self, table: str) -> dict[str, int]:
+        return published_counts(self.place.snapshot(table), self.config, table)
 
     def _set_aside(self, each: _Checked, key: str, outcome: Outcome, docs: _Docs) -> None:
         reason: dict[str, JsonValue] = {

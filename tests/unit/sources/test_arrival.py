@@ -123,6 +123,6 @@ def test_times_kept_as_text_are_understood_with_and_without_t_fraction_and_zone(
 
 
 def test_a_source_that_is_down_is_named_and_no_file_is_made(tmp_path):
-    with pytest.raises(SourceUnavailableError, match="^connection 'orders_source' did not answer: unable to open"):
+    with pytest.raises(SourceUnavailableError, match=r"^connection 'orders_source' did not answer: unable to open"):
         look(tmp_path, tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()

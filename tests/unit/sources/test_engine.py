@@ -32,7 +32,7 @@ def open_url(tmp_path, url: str):
 def test_a_server_that_is_down_is_named_and_its_password_is_in_no_part_of_the_traceback(tmp_path, argument):
     pytest.importorskip("psycopg", reason="install retrainer[postgres] to run this")
     engine = open_url(tmp_path, f"postgresql+psycopg://me:{QUOTED}@127.0.0.1:{closed_port()}/db{argument}")
-    with pytest.raises(SourceUnavailableError, match="^connection 'orders_source' did not answer: ") as caught:
+    with pytest.raises(SourceUnavailableError, match=r"^connection 'orders_source' did not answer: ") as caught:
         arrival(engine, make_config().source, day(0))
     told = "".join(traceback.format_exception(caught.value))
     assert "orders_source" in told
@@ -59,7 +59,7 @@ def test_an_unknown_connection_names_the_variable_to_set(tmp_path):
 
 @pytest.mark.parametrize("url", ["nonsense", f"nosuchdb://me:{SECRET}@host/db", f"://{SECRET}"])
 def test_a_url_that_is_none_is_refused_without_repeating_it(tmp_path, url):
-    with pytest.raises(ConfigurationError, match="^connection 'orders_source': its URL") as caught:
+    with pytest.raises(ConfigurationError, match=r"^connection 'orders_source': its URL") as caught:
         open_url(tmp_path, url)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
