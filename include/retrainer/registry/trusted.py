@@ -13,6 +13,7 @@ from retrainer.errors import UnsafeArtifactError
 
 _REVIEWED = (
     "functools.partial",
+    "numpy.dtype",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
@@ -26,6 +27,7 @@ _REVIEWED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
 
