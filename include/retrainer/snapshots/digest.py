@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from retrainer.contracts import digest_json
@@ -29,12 +31,14 @@ class PartitionDigests:
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
-        for key, start, length in _runs(batch.column(INTERVAL)):
-            part = batch.slice(start, length)
-            hashes = self._hashes.setdefault(key, {name: _ColumnHash() for name in self._columns})
-            for name in self._columns:
-                hashes[name].update(part.column(name))
+        runs = list(_runs(batch.column(INTERVAL)))
+        for key, _, length in runs:
+            self._hashes.setdefault(key, {name: _ColumnHash() for name in self._columns})
             self.rows[key] = self.rows.get(key, 0) + length
+        for name in self._columns:
+            column = _column_bytes(batch.column(name))
+            for key, start, length in runs:
+                self._hashes[key][name].update(column, start, start + length)
 
     def result(self) -> dict[str, str]:
         """The digest of each partition, by its key."""
@@ -52,28 +56,52 @@ def combined(digests: Mapping[str, str]) -> str:
     return digest_json(dict(digests))
 
 
+@dataclass(frozen=True)
+class _ColumnBytes:
+    """A column as bytes: one for each row that says whether it is not null, and its values, null as zero or empty.
+
+    Values of fixed width are `width` bytes each; otherwise `ends` has where each ends in `values`, after a first 0.
+    """
+
+    valid: memoryview
+    values: memoryview
+    width: int
+    ends: NDArray[np.int64] | None
+
+
 class _ColumnHash:
     def __init__(self) -> None:
         self._nulls, self._lengths, self._values = (hashlib.sha256() for _ in range(3))
 
-    def update(self, values: pa.Array) -> None:
-        self._nulls.update(_fixed(values.is_valid()))
-        kind = values.type
-        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-            if pa.types.is_timestamp(kind):
-                values = values.cast(pa.timestamp("us", tz=kind.tz)).cast(pa.int64())
-            elif not _is_bytes(kind):
-                values = values.cast(pa.string())
-        if _is_bytes(values.type):
-            values = values.cast(pa.large_binary()).fill_null(b"")
-            self._lengths.update(_fixed(pc.binary_length(values)))
-            self._values.update(_bytes_of(values))
-        else:
-            self._values.update(_fixed(values.fill_null(False if pa.types.is_boolean(values.type) else 0)))
+    def update(self, column: _ColumnBytes, start: int, end: int) -> None:
+        """Add the rows [start, end)."""
+        self._nulls.update(column.valid[start:end])
+        if column.ends is None:
+            self._values.update(column.values[start * column.width : end * column.width])
+            return
+        ends = column.ends[start : end + 1]
+        self._lengths.update(np.diff(ends).astype("<i8").tobytes())
+        self._values.update(column.values[int(ends[0]) : int(ends[-1])])
 
     def hexdigest(self) -> str:
         parts = (self._nulls, self._lengths, self._values)
         return hashlib.sha256(b"".join(each.digest() for each in parts)).hexdigest()
+
+
+def _column_bytes(values: pa.Array) -> _ColumnBytes:
+    valid = memoryview(values.is_valid().to_numpy(zero_copy_only=False).tobytes())
+    kind = values.type
+    if pa.types.is_timestamp(kind):
+        values = values.cast(pa.timestamp("us", tz=kind.tz)).cast(pa.int64())
+    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or _is_bytes(kind)):
+        values = values.cast(pa.string())
+    if _is_bytes(values.type):
+        texts = values.cast(pa.large_binary()).fill_null(b"")
+        _, offsets, data = texts.buffers()
+        ends = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        return _ColumnBytes(valid, memoryview(data if data is not None else b""), 0, ends)
+    plain = _fixed(values.fill_null(False if pa.types.is_boolean(values.type) else 0))
+    return _ColumnBytes(valid, memoryview(plain.tobytes()), plain.dtype.itemsize, None)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -83,19 +111,12 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(values: pa.Array) -> bytes:
-    """The bytes of all values of a large_binary array without nulls, one after the other."""
-    offsets = np.frombuffer(values.buffers()[1], dtype=np.int64)[values.offset : values.offset + len(values) + 1]
-    data = values.buffers()[2]
-    return bytes(memoryview(data)[int(offsets[0]) : int(offsets[-1])]) if data is not None else b""
-
-
-def _fixed(values: pa.Array) -> bytes:
-    """Values of fixed width without nulls as little-endian bytes; all NaN are one, and so are the two zeros."""
+def _fixed(values: pa.Array) -> NDArray[np.generic]:
+    """Values of fixed width without nulls, little-endian; all NaN are one, and so are the two zeros."""
     array = values.to_numpy(zero_copy_only=False)
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), np.nan, array) + 0.0
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
 def _runs(keys: pa.Array) -> Iterable[tuple[str, int, int]]:
