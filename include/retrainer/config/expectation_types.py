@@ -1,4 +1,4 @@
-"""Names of the core expectation types of Great Expectations 1.24, so that checking a declaration needs no import of it."""
+"""Names of the core expectation types of Great Expectations 1.24: checking a declaration needs no import of it."""
 
 EXPECTATION_TYPES: tuple[str, ...] = (
     "expect_column_distinct_values_to_be_in_set",

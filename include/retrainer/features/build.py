@@ -38,9 +38,9 @@ class FeatureTables:
 
 
 def build_features(
-    tables: FeatureTables, config: ModelConfig, *, intervals: Sequence[Interval], batch_rows: int = 100_000
-) -> pa.RecordBatchReader:
-    """Features of every row whose event lies in one of `intervals`.
+    tables: FeatureTables, config: ModelConfig, *, intervals: Sequence[Interval]
+) -> duckdb.DuckDBPyRelation:
+    """Features of every row whose event lies in one of `intervals`, as a relation of the tables' connection.
 
     One row of the result is one row of the row table, sorted by `_interval`, event time and key. Columns: `_interval`
     (string), key columns, `_time` and `_known_at` (timestamp, UTC), the declared inputs, looked-up values
@@ -53,7 +53,7 @@ def build_features(
     connection = tables.connection
     connection.register(_INTERVALS, _intervals_table(intervals))
     try:
-        return connection.sql(_query(config, tables.views)).to_arrow_reader(batch_rows)
+        return connection.sql(_query(config, tables.views))
     except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
         raise ConfigurationError(
             f"features of model {config.name!r} cannot be built: {str(error).splitlines()[0]}"

@@ -1,5 +1,6 @@
 """Snapshots: the rows that a run uses, in Delta tables with one partition per interval, pinned by version."""
 
+from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
 from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
 from retrainer.snapshots.place import DataPlace, write_file
@@ -10,6 +11,7 @@ from retrainer.snapshots.windows import required_intervals, table_window, window
 
 __all__ = [
     "DataPlace",
+    "Partitions",
     "Rows",
     "Staged",
     "connect",
@@ -20,6 +22,7 @@ __all__ = [
     "publish",
     "published_counts",
     "release",
+    "replace_changed",
     "replace_partitions",
     "required_intervals",
     "set_aside",

@@ -2,14 +2,19 @@
 
 import logging
 
+from pydantic import JsonValue
+
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import FeatureSet, Interval, StepRequest, ValidationReport
+from retrainer.contracts.columns import TIME
 from retrainer.features import FeatureTables, build_features
-from retrainer.snapshots import DataPlace, connect, open_view, pin, replace_partitions
+from retrainer.snapshots import DataPlace, Partitions, connect, laid_out, open_view, pin, replace_changed
 from retrainer.steps.inputs import declaration, result_of
 
 log = logging.getLogger(__name__)
+
+_BUILT = "features_built"
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
@@ -25,10 +30,12 @@ def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
         for ref in report.snapshot:
             open_view(connection, ref, f"snapshot_{ref.table}")
             views[ref.table] = f"snapshot_{ref.table}"
-        rows = build_features(FeatureTables(connection, views), config, intervals=intervals)
-        replace_partitions(uri, rows, schema=rows.schema, keys=[interval.key for interval in intervals])
+        build_features(FeatureTables(connection, views), config, intervals=intervals).to_table(_BUILT)
+        built = Partitions(connection, _BUILT, [interval.key for interval in intervals])
+        schema = connection.table(_BUILT).limit(0).to_arrow_table().schema
+        changed = replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
     ref = pin(uri, table="features", window=window)
-    log.info("%d rows of features in %s, version %d", ref.rows, ref.uri, ref.version)
+    log.info("%d rows of features in %s, version %d; %d partitions changed", ref.rows, uri, ref.version, changed)
     return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
 
 
@@ -42,3 +49,18 @@ def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interv
         Interval(start=start_of_training, end=end_of_training),
         Interval(start=start_of_holdout, end=request.as_of),
     )
+
+
+def _key(config: ModelConfig) -> tuple[str, ...]:
+    return config.source.tables[config.source.rows].key
+
+
+def _layout(config: ModelConfig) -> JsonValue:
+    """What the features are made by: partitions made by something else are not mixed with these."""
+    made_by = config.model_dump(mode="json", include={"schedule", "features", "source"})
+    return [
+        made_by["schedule"]["cron"],
+        made_by["schedule"]["timezone"],
+        made_by["features"],
+        made_by["source"]["label"],
+    ]

@@ -61,7 +61,7 @@ def features_of(config, flights: list[dict], weather: list[dict], *, days: int =
         connection.register(name, pa.Table.from_pylist(keyed, schema=pa.schema(types)))
     tables = FeatureTables(connection, {"flights": "flights", "weather": "weather"})
     intervals = config.schedule.intervals(MIDNIGHT, MIDNIGHT + days * DAY)
-    return build_features(tables, config, intervals=intervals).read_all().to_pylist()
+    return build_features(tables, config, intervals=intervals).to_arrow_table().to_pylist()
 
 
 def test_weather_is_the_latest_that_was_published_at_departure(config):
