@@ -74,7 +74,7 @@ def test_partitions_of_another_schedule_or_other_columns_do_not_count_as_publish
 
 
 def test_a_conflict_is_tried_again_a_few_times(connection, tmp_path, monkeypatch):
-    module = importlib.import_module("retrainer.snapshots.publish")
+    module = importlib.import_module("retrainer.snapshots.changed")
     uri = str(tmp_path / "t")
     original, calls = module.replace_partitions, []
 
