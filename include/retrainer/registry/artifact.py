@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import mlflow.artifacts
 import numpy as np
@@ -81,7 +82,7 @@ def load_model(model_uri: str, *, digest: str) -> LoadedModel:
                 hint="It was not loaded. Roll back to a version whose files are intact, or train again.",
             )
         facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
-        with _own_code(folder / CODE):
+        with _own_code(folder / CODE, facts.feature_module.partition(".")[0]):
             pipeline = _load_pipeline(folder / MODEL_FILE, facts)
         return LoadedModel(
             pipeline=pipeline,
@@ -112,23 +113,26 @@ def _load_pipeline(path: Path, facts: ModelFacts) -> Pipeline:
 
 
 @contextmanager
-def _own_code(folder: Path) -> Iterator[None]:
-    """Import the `models` package from `folder` for the time being; afterwards the one from the repository again.
+def _own_code(folder: Path, package: str) -> Iterator[None]:
+    """Import `package` from `folder` for the time being, if it is there; afterwards the repository's one again.
 
     Functions that were loaded keep the code they were loaded from.
     """
-    if not folder.is_dir():
+    if not (folder / package).is_dir():
         yield
         return
-    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "models"}
-    for name in kept:
-        del sys.modules[name]
+    kept = _take_modules(package)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.partition(".")[0] == "models"]:
-            del sys.modules[name]
+        _take_modules(package)
         sys.modules.update(kept)
+
+
+def _take_modules(package: str) -> dict[str, ModuleType]:
+    """Take a package and all below it out of the imported modules."""
+    names = [name for name in sys.modules if name.partition(".")[0] == package]
+    return {name: sys.modules.pop(name) for name in names}

@@ -1,5 +1,6 @@
 """train, compare, register and deploy on one feature table: the same request, the same state; one champion."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -152,3 +153,20 @@ def test_aliases_moved_by_hand_follow_the_ledger_again(world):
     world.versions.set_alias(CHAMPION, 1)
     assert world.run("deploy", SECOND, results) == results["deploy"]
     assert world.versions.alias(CHAMPION) == 2
+
+
+def test_of_two_runs_that_deploy_at_once_exactly_one_promotes_and_the_other_is_told(world):
+    prepared = {}
+    for as_of in (FIRST, SECOND):
+        results = {"build_features": world.features(as_of)}
+        for step in ("train", "compare", "register"):
+            results[step] = world.run(step, as_of, results)
+        prepared[as_of] = results
+    assert [results["compare"].promote for results in prepared.values()] == [True, True]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        releases = list(pool.map(lambda as_of: world.run("deploy", as_of, prepared[as_of]), (FIRST, SECOND)))
+    assert sorted(release.action for release in releases) == ["promote", "reject"]
+    rejected = next(release for release in releases if release.action == "reject")
+    assert "the champion changed during the run" in rejected.reason
+    assert [entry.sequence for entry in world.ledger.entries("flight_delay")] == [1, 2]
+    assert world.versions.alias(CHAMPION) == rejected.champion_version
