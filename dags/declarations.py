@@ -7,7 +7,8 @@ bad declaration would hide all models.
 import os
 from pathlib import Path
 
-from retrainer.airflow.declared import train_dags
-from retrainer.config.runtime import find_project_root, load_settings
+from retrainer.airflow.declared import read_declared
 
-train_dags(load_settings(os.environ, find_project_root(Path(__file__).parent))).raise_problems()
+_declared = read_declared(os.environ, Path(__file__).parent)
+_declared.dags()  # what only Airflow refuses is a mistake as well
+_declared.raise_problems()

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from airflow.sdk import get_parsing_context
 
-from retrainer.airflow.declared import train_dags
-from retrainer.config.runtime import find_project_root, load_settings
+from retrainer.airflow.declared import read_declared
 
 # A task's process parses this file again and needs one DAG of it; where that one is broken, its log must say why.
 _only = get_parsing_context().dag_id
-_declared = train_dags(load_settings(os.environ, find_project_root(Path(__file__).parent)), only=_only)
-if _only:
-    _declared.raise_problems()
-for _dag in _declared.dags:
+_declared = read_declared(os.environ, Path(__file__).parent)
+for _dag in _declared.dags(only=_only):
     globals()[_dag.dag_id] = _dag
+if _only:
+    _declared.raise_problems(of=_only)

@@ -11,7 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from retrainer.airflow import declared
-from retrainer.config.declaration import ModelConfig
+from retrainer.airflow.plan import TrainPlan
 from tests.dags.conftest import PROJECT, Change, Declare
 
 MISTAKES: dict[str, tuple[Change, str, str]] = {
@@ -89,10 +89,10 @@ def test_what_airflow_itself_refuses_is_a_mistake_of_that_model_only(
         declare(name)
     build = declared.build_train_dag
 
-    def refuse_one(config: ModelConfig, *arguments: object) -> DAG:
-        if config.name == "one":
+    def refuse_one(plan: TrainPlan, **settings: object) -> DAG:
+        if plan.model == "one":
             raise ValueError("no such thing")
-        return build(config, *arguments)
+        return build(plan, **settings)
 
     monkeypatch.setattr(declared, "build_train_dag", refuse_one)
 

@@ -11,11 +11,9 @@ import pendulum
 import pytest
 
 from retrainer.airflow.notifiers.failure import FailureAlert
-from retrainer.config.load import load_declaration
 from tests.dags.conftest import EXAMPLE, build_context
 
 CONNECTION = "alerts"
-SCHEDULE = load_declaration(EXAMPLE).schedule
 
 
 class Webhook(HTTPServer):
@@ -75,7 +73,7 @@ def fail(error: BaseException | None, **run: object) -> float:
     ti.dag_id, ti.task_id, ti.try_number, ti.log_url = "flight_delay__train", "validate_data", 3, "http://airflow/log"
     context["exception"] = error
     started = time.monotonic()
-    FailureAlert(CONNECTION, schedule=SCHEDULE)(context)
+    FailureAlert(CONNECTION, declaration=EXAMPLE)(context)
     return time.monotonic() - started
 
 

@@ -9,9 +9,9 @@ import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from retrainer.airflow.operators import step as step_module
+from retrainer.airflow import execution
 from retrainer.airflow.operators.step import StepOperator
-from retrainer.airflow.request import INPUTS
+from retrainer.airflow.steps import INPUTS
 from retrainer.contracts import STEP_NAMES, StepRequest
 from retrainer.runtimes.outcome import StepOutcome
 from retrainer.runtimes.process import ProcessRuntime
@@ -26,7 +26,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """The class of the runtime, replaced; a step of it is done with an empty result."""
     fake = create_autospec(ProcessRuntime)
     fake.return_value.run.return_value = StepOutcome(0, result={})
-    monkeypatch.setattr(step_module, "ProcessRuntime", fake)
+    monkeypatch.setattr(execution, "ProcessRuntime", fake)
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS_SOURCE", f"postgres://reader:{SECRET}@db.internal:5433/flights")
     return fake
 

@@ -1,55 +1,150 @@
 """All models that are declared: a DAG for each good declaration, the mistakes of the others."""
 
+import sys
+import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 
+from retrainer.airflow.parse_cache import ParseCache, signatures
+from retrainer.airflow.plan import TrainPlan, plan_of
 from retrainer.airflow.train_dag import build_train_dag, train_dag_id
-from retrainer.config.load import find_declarations, load_declaration
-from retrainer.config.problem import DeclarationError, Problem
-from retrainer.config.runtime import RuntimeSettings
+
+if TYPE_CHECKING:
+    from retrainer.config.declaration import ModelConfig
+    from retrainer.config.problem import Problem
+
+_CACHE_FILE = "retrainer-declared.json"
 
 
 @dataclass
 class Declared:
-    """DAGs in order of their model's name, and what is wrong with the declarations that have none."""
+    """The plans of the good declarations, in order of their models' names, and the mistakes of the others."""
 
-    dags: list[DAG] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    project_root: str = ""
+    slack_connection_id: str = ""
+    plans: list[TrainPlan] = field(default_factory=list)
+    problems: "list[Problem]" = field(default_factory=list)
+    packages: set[str] = field(default_factory=set)
+    """Top-level packages of the models' own code."""
 
-    def raise_problems(self) -> None:
-        """Raise all mistakes as one error, if there are any.
+    def dags(self, *, only: str | None = None) -> list[DAG]:
+        """The DAGs; with `only`, just the one of that id. What Airflow itself refuses is a mistake of that model."""
+        found: list[DAG] = []
+        for plan in self.plans:
+            if only is None or train_dag_id(plan.model) == only:
+                try:
+                    found.append(self._dag(plan))
+                except (AirflowException, ValueError, TypeError) as error:
+                    self._refused(plan, error)
+        return found
+
+    def raise_problems(self, *, of: str | None = None) -> None:
+        """Raise all mistakes (with `of`: those of the model whose DAG has that id) as one error, if there are any.
 
         Raises:
             DeclarationError: one line for each of the first ten: file, line, key, what is allowed, the nearest name.
         """
-        if self.problems:
-            raise DeclarationError(self.problems)
+        problems = [each for each in self.problems if of is None or train_dag_id(each.path.stem) == of]
+        if problems:
+            from retrainer.config.problem import DeclarationError
+
+            raise DeclarationError(problems)
+
+    def _dag(self, plan: TrainPlan) -> DAG:
+        return build_train_dag(plan, project_root=Path(self.project_root), slack_connection_id=self.slack_connection_id)
+
+    def _refused(self, plan: TrainPlan, error: Exception) -> None:
+        from retrainer.config.problem import Problem
+
+        self.problems.append(Problem(Path(plan.declaration), 1, "", f"Airflow refuses this model: {error}"))
 
 
-def train_dags(settings: RuntimeSettings, *, only: str | None = None) -> Declared:
-    """The DAG of every model under settings.models_dir; with `only`, just the one of that id, if it is among them."""
+def read_declared(environ: Mapping[str, str], folder: Path) -> Declared:
+    """What is declared in the project around `folder`: from the cache where nothing has changed since.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    cache = ParseCache(Path(AIRFLOW_HOME, _CACHE_FILE), _circumstances(environ, folder))
+    kept = cache.read()
+    if kept is not None:
+        return _from_json(kept)
+    from retrainer.config.runtime import find_project_root, load_settings
+
+    settings = load_settings(environ, find_project_root(folder))
+    files = [settings.project_root / "config" / "runtime.yaml", settings.models_dir, *_own_code()]
+    watched = signatures(files)  # before they are read: what changes meanwhile is read again the next time
+    declared = _read(settings.models_dir)
+    declared.project_root = str(settings.project_root)
+    declared.slack_connection_id = settings.slack_connection_id
+    if not declared.problems:
+        cache.write(_to_json(declared), watched=watched | signatures(map(Path, declared.packages)))
+    return declared
+
+
+def _read(models_dir: Path) -> Declared:
+    from retrainer.config.load import find_declarations, load_declaration
+    from retrainer.config.problem import DeclarationError, Problem
+
     declared = Declared()
     seen: dict[str, Path] = {}
-    for path in find_declarations(settings.models_dir):
-        dag_id = train_dag_id(path.stem)
-        if only is not None and dag_id != only:
-            continue
+    for path in find_declarations(models_dir):
         if path.stem in seen:
             message = f"model {path.stem!r} is also declared in {seen[path.stem].name}"
             declared.problems.append(Problem(path, 1, "", message))
             continue
         seen[path.stem] = path
-        _add(declared, path, settings)
+        try:
+            config = load_declaration(path)
+        except DeclarationError as error:
+            declared.problems += error.problems
+        else:
+            declared.plans.append(plan_of(config, str(path)))
+            declared.packages |= _packages(config)
     return declared
 
 
-def _add(declared: Declared, path: Path, settings: RuntimeSettings) -> None:
-    try:
-        declared.dags.append(build_train_dag(load_declaration(path), path, settings))
-    except DeclarationError as error:
-        declared.problems += error.problems
-    except (AirflowException, ValueError, TypeError) as error:  # such as a tag of over 100 characters
-        declared.problems.append(Problem(path, 1, "", f"Airflow refuses this model: {error}"))
+def _packages(config: "ModelConfig") -> set[str]:
+    """Where the top-level packages of the model's own code are."""
+    names = {module.partition(".")[0] for module in (config.features.module, config.evaluation.baseline)}
+    specs = [spec for spec in map(PathFinder.find_spec, names) if spec is not None]
+    return {place for spec in specs for place in (spec.submodule_search_locations or [spec.origin or ""])}
+
+
+def _circumstances(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """What a declaration's meaning depends on besides files: settings, where we are, what is installed."""
+    settings = {name: value for name, value in environ.items() if name.startswith("RETRAINER_")}
+    secrets = {name for name in settings if name.startswith("RETRAINER_CONN_")}
+    installed = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns
+    return {
+        **{name: value for name, value in settings.items() if name not in secrets},
+        "folder": str(folder),
+        "cwd": str(Path.cwd()),
+        "python": sys.prefix,
+        "installed": str(installed),
+    }
+
+
+def _own_code() -> list[Path]:
+    package = Path(__file__).parents[1]
+    return [package / "errors.py", *(package / name for name in ("airflow", "config", "contracts"))]
+
+
+def _to_json(declared: Declared) -> dict[str, object]:
+    return {
+        "project_root": declared.project_root,
+        "slack_connection_id": declared.slack_connection_id,
+        "plans": [plan.to_json() for plan in declared.plans],
+    }
+
+
+def _from_json(kept: Mapping[str, Any]) -> Declared:
+    plans = [TrainPlan(**plan) for plan in kept["plans"]]
+    return Declared(kept["project_root"], kept["slack_connection_id"], plans)

@@ -11,18 +11,6 @@ from retrainer.config.schedule import Schedule
 from retrainer.contracts import Interval, StepName, StepRequest
 from retrainer.errors import ConfigurationError
 
-INPUTS: Mapping[StepName, tuple[StepName, ...]] = {
-    "wait_for_data": (),
-    "snapshot": ("wait_for_data",),
-    "validate_data": ("snapshot",),
-    "build_features": ("validate_data",),
-    "train": ("build_features",),
-    "compare": ("build_features", "train"),
-    "register": ("validate_data", "build_features", "train", "compare"),
-    "deploy": ("train", "compare", "register"),
-}
-"""The steps whose results each step gets."""
-
 
 def run_interval(context: Context, schedule: Schedule) -> Interval:
     """The interval that a run is about: the last one that is over at the run's as_of.

@@ -1,20 +1,22 @@
-"""The DAG `<model>__train`, made from a declaration."""
+"""The DAG `<model>__train`, made from the plan of a declaration."""
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pendulum
 from airflow.sdk import DAG, AssetOrTimeSchedule, BaseOperator, CronDataIntervalTimetable, Param, chain
 
-from retrainer.airflow.assets import features_asset, model_asset, snapshot_asset, source_asset
+from retrainer.airflow.assets import features_asset, model_asset, snapshot_asset, table_asset
 from retrainer.airflow.notifiers.failure import FailureAlert
 from retrainer.airflow.operators.step import StepOperator
+from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
+from retrainer.airflow.steps import INPUTS
 from retrainer.airflow.task_options import TaskOptions
-from retrainer.config.declaration import ModelConfig
-from retrainer.config.runtime import RuntimeSettings
-from retrainer.config.schedule import Schedule
-from retrainer.contracts import STEP_NAMES, StepName
+
+if TYPE_CHECKING:
+    from retrainer.contracts import StepName
 
 _MARGIN = timedelta(minutes=5)
 """What a task gets on top of its step's own time limit, so that the step is the one to end and can say why."""
@@ -27,32 +29,34 @@ def train_dag_id(model: str) -> str:
     return f"{model}__train"
 
 
-def build_train_dag(config: ModelConfig, declaration: Path, settings: RuntimeSettings) -> DAG:
-    """The DAG of the model that `declaration` declares as `config`: one task for each step, named after it.
+def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
+    """The DAG of one model: one task for each step, named after it.
 
     It has no end_date, even where the schedule ends: Airflow gives a run that a person starts after a DAG's end_date no
     tasks at all and calls it a success. wait_for_data skips what the clock starts after the end.
     """
-    schedule, runtime = config.schedule, config.runtime
+    declaration = Path(plan.declaration)
+    start = date.fromisoformat(plan.start)
     dag = DAG(
-        dag_id=train_dag_id(config.name),
-        description=config.description,
-        schedule=_timetable(config),
-        start_date=_midnight(schedule, schedule.start),
+        dag_id=train_dag_id(plan.model),
+        description=plan.description,
+        schedule=_timetable(plan),
+        start_date=pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone),
         catchup=False,
         max_active_runs=1,
-        tags={"retrainer", "train", config.name, *config.tags},
-        doc_md=_doc(config, declaration),
-        params=_params(),
+        tags={"retrainer", "train", plan.model, *plan.tags},
+        doc_md=_doc(plan),
         default_args={
-            "owner": config.owner,
-            "retries": runtime.retries,
-            "retry_delay": timedelta(seconds=runtime.retry_delay_seconds),
-            "execution_timeout": timedelta(minutes=runtime.limits.timeout_minutes) + _MARGIN,
-            "on_failure_callback": FailureAlert(settings.slack_connection_id, schedule=schedule),
+            "owner": plan.owner,
+            "retries": plan.retries,
+            "retry_delay": timedelta(seconds=plan.retry_delay_seconds),
+            "execution_timeout": timedelta(minutes=plan.timeout_minutes) + _MARGIN,
+            "on_failure_callback": FailureAlert(slack_connection_id, declaration=declaration),
         },
     )
-    chain(*_tasks(dag, config, declaration, settings.project_root))
+    chain(*_tasks(dag, plan, declaration, project_root))
+    # After the tasks: each would get a deep copy of them, and DAG(params=) checks each schema against its meta-schema.
+    dag.params.update(_params())
     return dag
 
 
@@ -60,6 +64,7 @@ def _params() -> dict[str, Param]:
     return {
         "as_of": Param(
             None,
+            source="dag",
             type=["null", "string"],
             format="date-time",
             title="As of",
@@ -67,6 +72,7 @@ def _params() -> dict[str, Param]:
         ),
         "reason": Param(
             "",
+            source="dag",
             type="string",
             maxLength=500,
             title="Reason",
@@ -75,54 +81,49 @@ def _params() -> dict[str, Param]:
     }
 
 
-def _tasks(dag: DAG, config: ModelConfig, declaration: Path, root: Path) -> list[BaseOperator]:
-    snapshot, features = snapshot_asset(config.name), features_asset(config.name)
+def _tasks(dag: DAG, plan: TrainPlan, declaration: Path, root: Path) -> list[BaseOperator]:
+    snapshot, features = snapshot_asset(plan.model), features_asset(plan.model)
     assets: dict[StepName, TaskOptions] = {
         "validate_data": {"outlets": [snapshot]},
         "build_features": {"inlets": [snapshot], "outlets": [features]},
         "train": {"inlets": [features]},
-        "deploy": {"outlets": [model_asset(config.name)]},
+        "deploy": {"outlets": [model_asset(plan.model)]},
     }
     tasks: list[BaseOperator] = [
         WaitForDataSensor(
             dag=dag,
             declaration=declaration,
             project_root=root,
-            inlets=[source_asset(config.source)],
-            timeout=timedelta(hours=config.runtime.data_timeout_hours),
-            poke_interval=timedelta(seconds=config.runtime.poll_seconds),
+            inlets=[table_asset(plan.source, plan.table)],
+            timeout=timedelta(hours=plan.data_timeout_hours),
+            poke_interval=timedelta(seconds=plan.poll_seconds),
             execution_timeout=_FIRST_LOOK,
         )
     ]
-    for step in STEP_NAMES[1:]:
+    for step in list(INPUTS)[1:]:
         options = TaskOptions(dag=dag, **assets.get(step, {}))
         tasks.append(StepOperator(step=step, declaration=declaration, project_root=root, **options))
     return tasks
 
 
-def _timetable(config: ModelConfig) -> CronDataIntervalTimetable | AssetOrTimeSchedule:
-    nightly = CronDataIntervalTimetable(config.schedule.cron, timezone=config.schedule.timezone)
-    if not config.schedule.on_new_data:
+def _timetable(plan: TrainPlan) -> CronDataIntervalTimetable | AssetOrTimeSchedule:
+    nightly = CronDataIntervalTimetable(plan.cron, timezone=plan.timezone)
+    if not plan.on_new_data:
         return nightly
-    return AssetOrTimeSchedule(timetable=nightly, assets=[source_asset(config.source)])
+    return AssetOrTimeSchedule(timetable=nightly, assets=[table_asset(plan.source, plan.table)])
 
 
-def _midnight(schedule: Schedule, day: date) -> pendulum.DateTime:
-    return pendulum.datetime(day.year, day.month, day.day, tz=schedule.timezone)
+def _doc(plan: TrainPlan) -> str:
+    also = f", and when `{table_asset(plan.source, plan.table).name}` gets new data" if plan.on_new_data else ""
+    until = f" until {plan.end}" if plan.end else ""
+    return f"""### {plan.model}: train, compare, deploy if better
 
+{plan.description}
 
-def _doc(config: ModelConfig, declaration: Path) -> str:
-    schedule = config.schedule
-    also = f", and when `{source_asset(config.source).name}` gets new data" if schedule.on_new_data else ""
-    until = f" until {schedule.end}" if schedule.end else ""
-    return f"""### {config.name}: train, compare, deploy if better
+**Owner:** {plan.owner}. **Declared in:** `{Path(plan.declaration).name}`.
 
-{config.description}
-
-**Owner:** {config.owner}. **Declared in:** `{declaration.name}`.
-
-**Schedule:** `{schedule.cron}` ({schedule.timezone}) from {schedule.start}{until}{also}. A run's holdout is the last
-{config.windows.holdout_days} days of its past; it trains on the {config.windows.training_days} days before.
+**Schedule:** `{plan.cron}` ({plan.timezone}) from {plan.start}{until}{also}. A run's holdout is the last
+{plan.holdout_days} days of its past; it trains on the {plan.training_days} days before.
 
 **By hand:** *Trigger* with *As of* set retrains as of that time; *Backfill* runs past intervals. Neither moves the
 champion backwards: only a run whose as-of is newer than the champion's may promote.

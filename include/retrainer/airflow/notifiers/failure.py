@@ -5,13 +5,12 @@ import threading
 import time
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseNotifier, Context
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from retrainer.airflow.request import run_interval
-from retrainer.config.schedule import Schedule
 from retrainer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,15 +30,15 @@ class FailureAlert(BaseNotifier):
 
     Args:
         connection_id: Airflow connection of type Slack Incoming Webhook.
-        schedule: of the model, which says what interval a run is about; None where the runs have none.
+        declaration: of the model, whose schedule says what interval a run is about; None where the runs have none.
     """
 
     template_fields: Sequence[str] = ()
 
-    def __init__(self, connection_id: str, *, schedule: Schedule | None = None) -> None:
+    def __init__(self, connection_id: str, *, declaration: Path | None = None) -> None:
         super().__init__()
         self.connection_id = connection_id
-        self.schedule = schedule
+        self.declaration = declaration
 
     def notify(self, context: Context) -> None:
         """Send the alert."""
@@ -49,7 +48,7 @@ class FailureAlert(BaseNotifier):
 
         notifier = SlackWebhookNotifier(
             slack_webhook_conn_id=self.connection_id,
-            text=_text(context, self.schedule),
+            text=_text(context, _interval(context, self.declaration)),
             timeout=_CLIENT_SECONDS,
             retry_handlers=[],
         )
@@ -83,7 +82,7 @@ def _send(notifier: "SlackWebhookNotifier", context: Context, give_up: float) ->
         logger.warning("Slack did not take the alert: %s", failures[0])
 
 
-def _text(context: Context, schedule: Schedule | None) -> str:
+def _text(context: Context, interval: str) -> str:
     """The message, in Slack's mrkdwn. What comes from outside is escaped, so that it cannot mention people."""
     ti, run = context["ti"], context["dag_run"]
     error = context.get("exception")
@@ -92,7 +91,7 @@ def _text(context: Context, schedule: Schedule | None) -> str:
     return "\n".join(
         (
             f":red_circle: *{_plain(ti.dag_id)}* failed in *{_plain(ti.task_id)}*",
-            f"Interval: {_interval(context, schedule)}",
+            f"Interval: {interval}",
             f"Run: {_plain(run.run_id)}, try {ti.try_number}",
             f"Error: {_plain(first[:_LONGEST_ERROR])}",
             f"<{ti.log_url}|Log>",
@@ -100,13 +99,16 @@ def _text(context: Context, schedule: Schedule | None) -> str:
     )
 
 
-def _interval(context: Context, schedule: Schedule | None) -> str:
-    if schedule is None:
+def _interval(context: Context, declaration: Path | None) -> str:
+    if declaration is None:
         return "none"
+    from retrainer.airflow.request import run_interval
+    from retrainer.config.load import load_declaration
+
     try:
-        interval = run_interval(context, schedule)
+        interval = run_interval(context, load_declaration(declaration).schedule)
     except ConfigurationError:
-        return "none: the parameter as_of cannot be used"
+        return "unknown: the declaration or the parameter as_of cannot be used"
     return f"{interval.start.isoformat()} to {interval.end.isoformat()}"
 
 

@@ -1,28 +1,19 @@
 """The sensor before the first step: the run's interval has landed as a whole."""
 
-import logging
-import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from airflow.sdk import BaseSensorOperator, Context
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
-from pydantic import JsonValue
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from retrainer.airflow.connections import source_url
 from retrainer.airflow.failures import ERROR_KEY, as_task_failure
-from retrainer.airflow.landing import look
-from retrainer.airflow.request import is_after_the_schedule, run_interval
 from retrainer.airflow.task_options import TaskOptions
-from retrainer.airflow.triggers.arrival import ArrivalTrigger
-from retrainer.config.load import load_declaration
-from retrainer.config.runtime import load_settings
-from retrainer.contracts import Interval
 from retrainer.errors import RetrainerError
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 class WaitForDataSensor(BaseSensorOperator):
@@ -50,7 +41,7 @@ class WaitForDataSensor(BaseSensorOperator):
         self.declaration = declaration
         self.project_root = project_root
 
-    def execute(self, context: Context) -> dict[str, JsonValue]:
+    def execute(self, context: Context) -> "dict[str, JsonValue]":
         """Look once, then defer.
 
         Raises:
@@ -58,36 +49,21 @@ class WaitForDataSensor(BaseSensorOperator):
             AirflowException: the connection cannot be had.
             AirflowSkipException: the clock started the run and the schedule is over; the steps are skipped with it.
         """
+        # Imported here: each parse of the DAG file would pay 0.1 s for what only a running task needs.
+        from retrainer.airflow.waiting import look_or_defer
+
         try:
-            config = load_declaration(self.declaration)
-            if is_after_the_schedule(context, config.schedule):
-                raise AirflowSkipException(f"the schedule of {config.name} ended on {config.schedule.end}")
-            interval = run_interval(context, config.schedule)
-            url = source_url(config.source, load_settings(os.environ, self.project_root))
-            found = look(config.source, interval, url=url, project_root=self.project_root)
+            return look_or_defer(
+                context,
+                declaration=self.declaration,
+                project_root=self.project_root,
+                wait=timedelta(seconds=self.timeout),
+                poll_seconds=self.poke_interval,
+            )
         except RetrainerError as error:
             raise as_task_failure(error, context) from error
-        if found.arrival is not None:
-            return found.arrival.model_dump(mode="json")
-        logger.info(
-            "%s has not landed (%s): waiting for up to %s",
-            _words(interval),
-            found.missing,
-            timedelta(seconds=self.timeout),
-        )
-        raise TaskDeferred(
-            trigger=ArrivalTrigger(
-                source=config.source.model_dump(mode="json"),
-                interval=interval.model_dump(mode="json"),
-                deadline=(datetime.now(UTC) + timedelta(seconds=self.timeout)).isoformat(),
-                poll_seconds=self.poke_interval,
-                project_root=str(self.project_root),
-            ),
-            method_name="resume",
-            kwargs={"interval": _words(interval)},
-        )
 
-    def resume(self, context: Context, event: Mapping[str, JsonValue], interval: str) -> JsonValue:
+    def resume(self, context: Context, event: "Mapping[str, JsonValue]", interval: str) -> "JsonValue":
         """What the trigger found.
 
         Raises:
@@ -98,7 +74,3 @@ class WaitForDataSensor(BaseSensorOperator):
         message = f"{interval} did not land in time: {event['missing']}"
         context["ti"].xcom_push(key=ERROR_KEY, value=message)
         raise AirflowSensorTimeout(message)
-
-
-def _words(interval: Interval) -> str:
-    return f"{interval.start.isoformat()} to {interval.end.isoformat()}"

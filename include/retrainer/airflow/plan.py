@@ -1,0 +1,66 @@
+"""What a DAG needs to know of a declaration, in plain values that a parse can read back without pydantic."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from retrainer.airflow.assets import source_name
+
+if TYPE_CHECKING:
+    from retrainer.config.declaration import ModelConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainPlan:
+    """The shape of `<model>__train`. Days are ISO 8601, times in the unit of their name."""
+
+    model: str
+    declaration: str
+    """Path of the YAML file."""
+    description: str
+    owner: str
+    tags: list[str]
+    cron: str
+    timezone: str
+    start: str
+    end: str | None
+    on_new_data: bool
+    source: str
+    """Name of the connection, or of the database where the source is given by URL."""
+    table: str
+    retries: int
+    retry_delay_seconds: int
+    timeout_minutes: int
+    data_timeout_hours: float
+    poll_seconds: float
+    training_days: int
+    holdout_days: int
+
+    def to_json(self) -> dict[str, object]:
+        """The arguments that make an equal plan."""
+        return asdict(self)
+
+
+def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
+    """The plan of the model that the file `declaration` declares as `config`."""
+    schedule, runtime, source = config.schedule, config.runtime, config.source
+    return TrainPlan(
+        model=config.name,
+        declaration=declaration,
+        description=config.description,
+        owner=config.owner,
+        tags=list(config.tags),
+        cron=schedule.cron,
+        timezone=schedule.timezone,
+        start=schedule.start.isoformat(),
+        end=schedule.end.isoformat() if schedule.end else None,
+        on_new_data=schedule.on_new_data,
+        source=source_name(source),
+        table=source.tables[source.rows].name or source.rows,
+        retries=runtime.retries,
+        retry_delay_seconds=runtime.retry_delay_seconds,
+        timeout_minutes=runtime.limits.timeout_minutes,
+        data_timeout_hours=runtime.data_timeout_hours,
+        poll_seconds=runtime.poll_seconds,
+        training_days=config.windows.training_days,
+        holdout_days=config.windows.holdout_days,
+    )

@@ -1,0 +1,18 @@
+"""The steps of a run in their order, and the results that each builds on. Light: every parse of a DAG file reads it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retrainer.contracts import StepName
+
+INPUTS: "Mapping[StepName, tuple[StepName, ...]]" = {
+    "wait_for_data": (),
+    "snapshot": ("wait_for_data",),
+    "validate_data": ("snapshot",),
+    "build_features": ("validate_data",),
+    "train": ("build_features",),
+    "compare": ("build_features", "train"),
+    "register": ("validate_data", "build_features", "train", "compare"),
+    "deploy": ("train", "compare", "register"),
+}
