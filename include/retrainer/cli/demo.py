@@ -91,7 +91,7 @@ def _summarize(stack: Stack, played: Played, *, seconds: float) -> Summary:
 
 
 def _report(console: Console, summary: Summary, path: Path) -> None:
-    console.print(summary_table(summary.runs))
+    console.print(summary_table(summary.runs, width=console.width))
     for what in summary.missing:
         console.print(f"[red]did not happen:[/] {what}")
     if not summary.ok:

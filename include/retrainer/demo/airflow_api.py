@@ -14,6 +14,7 @@ from retrainer.errors import StackError
 _POLL_SECONDS = 0.7
 _TIMEOUT_SECONDS = 30.0
 _TRIES = 4
+_BACKFILL_SECONDS = 90.0
 
 FINAL = ("success", "failed")
 """States in which a DAG run stays."""
@@ -68,33 +69,32 @@ class AirflowApi:
         answer = self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(_mapping(answer)["dag_run_id"])
 
-    def backfill(self, dag_id: str, logical_date: datetime) -> tuple[int, str]:
-        """Backfill the one interval that starts at `logical_date` (aware); the backfill's id and that of its run."""
+    def backfill(self, dag_id: str, logical_date: datetime) -> str:
+        """Backfill the one interval that starts at `logical_date` (aware); the id of its run.
+
+        Waits until no other backfill of the DAG is open: Airflow takes one at a time, and notices only every half
+        minute that one is over. Cancelling it instead would leave it paused for ever, and every run of it that is
+        cleared later would stay queued.
+        """
         moment = logical_date.isoformat()
         body: dict[str, JsonValue] = {"dag_id": dag_id, "from_date": moment, "to_date": moment, "max_active_runs": 1}
-        created = _mapping(self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"}))
+        self._until(lambda: not self._has_open_backfill(dag_id), f"another backfill of {dag_id} does not end")
+        self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"})
         query = {"logical_date_gte": moment, "logical_date_lte": moment}
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            found = _mapping(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=query))["dag_runs"]
-            if isinstance(found, list) and found:
-                return int(str(created["id"])), str(_mapping(found[-1])["dag_run_id"])
-            time.sleep(_POLL_SECONDS)
-        raise StackError(f"the backfill of {dag_id} for {moment} made no run")
+        found: list[JsonValue] = []
 
-    def close_backfill(self, backfill_id: int) -> None:
-        """Mark a backfill whose run is over as completed. Airflow does so itself within half a minute, and takes no
-        other backfill of the DAG before that."""
-        where = f"/api/v2/backfills/{backfill_id}"
-        if _mapping(self._ask("GET", where))["completed_at"] is None:
-            self._ask("PUT", f"{where}/cancel")
+        def has_run() -> bool:
+            found[:] = self._list(f"/api/v2/dags/{dag_id}/dagRuns", "dag_runs", params=query)
+            return bool(found)
+
+        self._until(has_run, f"the backfill of {dag_id} for {moment} made no run")
+        return str(_mapping(found[-1])["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """A run and its tasks, as they are now."""
         where = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
         state = str(_mapping(self._ask("GET", where))["state"])
-        instances = _mapping(self._ask("GET", f"{where}/taskInstances"))["task_instances"]
-        assert isinstance(instances, list)
+        instances = self._list(f"{where}/taskInstances", "task_instances")
         tasks = {str(_mapping(item)["task_id"]): str(_mapping(item)["state"] or "") for item in instances}
         return DagRun(dag_id, run_id, state, tasks)
 
@@ -127,10 +127,26 @@ class AirflowApi:
         return None if answer is None else _mapping(answer)["value"]
 
     def _import_errors(self) -> str:
-        errors = _mapping(self._ask("GET", "/api/v2/importErrors"))["import_errors"]
-        assert isinstance(errors, list)
+        errors = self._list("/api/v2/importErrors", "import_errors")
         texts = [str(_mapping(error)["stack_trace"]).strip().splitlines()[-1] for error in errors]
         return "; ".join(texts) or "it reports no import error"
+
+    def _has_open_backfill(self, dag_id: str) -> bool:
+        backfills = self._list("/api/v2/backfills", "backfills", params={"dag_id": dag_id, "order_by": "-id"})
+        return any(_mapping(backfill)["completed_at"] is None for backfill in backfills)
+
+    def _until(self, happened: Callable[[], bool], problem: str) -> None:
+        deadline = time.monotonic() + _BACKFILL_SECONDS
+        while not happened():
+            if time.monotonic() > deadline:
+                raise StackError(f"{problem} within {_BACKFILL_SECONDS:g} s")
+            time.sleep(_POLL_SECONDS)
+
+    def _list(self, path: str, key: str, *, params: dict[str, str] | None = None) -> list[JsonValue]:
+        found = _mapping(self._ask("GET", path, params=params))[key]
+        if not isinstance(found, list):
+            raise StackError(f"Airflow answered GET {path} without a list {key!r}")
+        return found
 
     def _ask(
         self,

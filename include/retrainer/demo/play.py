@@ -79,10 +79,9 @@ class Player:
             raise StackError(f"{FEED_DAG} {run_id} ({title}) failed: {self._error(run)}")
 
     def _train(self, chapter: Chapter) -> RunSummary:
-        backfill_id, run_id = self.api.backfill(TRAIN_DAG, self.interval(chapter).start)
+        run_id = self.api.backfill(TRAIN_DAG, self.interval(chapter).start)
         title = f"train as of {chapter.as_of:%d %b}" + (" (broken day)" if chapter.broken else "")
         run = self._watch(TRAIN_DAG, run_id, title)
-        self.api.close_backfill(backfill_id)
         results: Mapping[str, JsonValue] = {step: self.api.result(run, step) for step in _STEPS}
         summary = summarize_run(self.interval(chapter).end, run_id, run.state, results=results, error=self._error(run))
         self.progress.say(f"{title}: {summary.decision}, {summary.reason}")

@@ -6,6 +6,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -48,7 +49,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(f"[dim]{self._elapsed():6.1f} s[/]  {text}", highlight=False)
+        self._console.print(f"[dim]{self._elapsed():6.1f} s[/]  {escape(text)}", highlight=False, soft_wrap=True)
 
     def show(self, title: str, run: DagRun) -> None:
         """How a run stands now; `title` says what it is."""

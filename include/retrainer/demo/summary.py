@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, JsonValue
+from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from retrainer.contracts import Contract, Decision, FeatureSet, Registration, Release, UtcDatetime
 
 Outcome = Literal["promote", "reject", "stopped"]
+
+_COLOURS: Mapping[Outcome, str] = {"promote": "green", "reject": "yellow", "stopped": "red"}
+_ROOM_FOR_REASONS = 120
 
 
 class RunSummary(Contract):
@@ -97,25 +102,38 @@ def what_is_missing(runs: Sequence[RunSummary], *, broken: UtcDatetime, column: 
     return [what for what, happened in needed.items() if not happened]
 
 
-def summary_table(runs: Sequence[RunSummary]) -> Table:
-    """The table at the end: one row a run."""
+def summary_table(runs: Sequence[RunSummary], *, width: int) -> RenderableType:
+    """The table at the end: one row a run. Where `width` columns leave no room for the reasons, they stand below it."""
     table = Table(title="What was decided, and why", title_justify="left", show_lines=True)
     for name in ("as of", "rows", "champion", "challenger", "difference", "decision"):
         table.add_column(name, no_wrap=True, justify="right" if name in ("rows", "difference") else "left")
-    table.add_column("reason", overflow="fold", min_width=30)
-    colours = {"promote": "green", "reject": "yellow", "stopped": "red"}
+    if width < _ROOM_FOR_REASONS:
+        for run in runs:
+            table.add_row(*_cells(run))
+        return Group(table, _reasons(runs))
+    table.add_column("reason", overflow="fold")
     for run in runs:
-        interval = f"\n[{run.interval[0]:+.4f}, {run.interval[1]:+.4f}]" if run.interval else ""
-        table.add_row(
-            f"{run.as_of:%Y-%m-%d}",
-            f"{run.rows:,}" if run.rows is not None else "",
-            _version(run.champion_version) or ("rule" if run.challenger_version else ""),
-            _version(run.challenger_version),
-            f"{run.difference:+.4f}{interval}" if run.difference is not None else "",
-            f"[{colours[run.decision]}]{run.decision}[/]",
-            run.reason,
-        )
+        table.add_row(*_cells(run), escape(run.reason))
     return table
+
+
+def _cells(run: RunSummary) -> tuple[str, ...]:
+    interval = escape(f"\n[{run.interval[0]:+.4f}, {run.interval[1]:+.4f}]") if run.interval else ""
+    return (
+        f"{run.as_of:%Y-%m-%d}",
+        f"{run.rows:,}" if run.rows is not None else "",
+        _version(run.champion_version) or ("rule" if run.challenger_version else ""),
+        _version(run.challenger_version),
+        f"{run.difference:+.4f}{interval}" if run.difference is not None else "",
+        f"[{_COLOURS[run.decision]}]{run.decision}[/]",
+    )
+
+
+def _reasons(runs: Sequence[RunSummary]) -> Table:
+    reasons = Table.grid(padding=(0, 2))
+    for run in runs:
+        reasons.add_row(f"{run.as_of:%Y-%m-%d}", escape(run.reason))
+    return reasons
 
 
 def _version(version: int | None) -> str:
