@@ -1,6 +1,12 @@
 """SIGKILL in the middle of train, register and deploy: the retried run ends in the state of an undisturbed one."""
 
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,31 +14,56 @@ from tests.worlds import World, run_killed, small_config
 
 FIRST = datetime(2013, 6, 3, 4, tzinfo=UTC)
 SECOND = datetime(2013, 6, 10, 4, tzinfo=UTC)
+STEPS = ("train", "compare", "register", "deploy")
 
 
-def play(world: World, *, kill_step: str = "", at: str = "") -> dict:
-    """Two releases; in the second one, the step `kill_step` is killed once and then run again."""
-    world.home.mkdir()
-    world.release(FIRST, world.features(FIRST))
-    results = {"build_features": world.features(SECOND, signal=-3.0, seed=1)}
-    for step in ("train", "compare", "register", "deploy"):
-        if step == kill_step:
-            assert run_killed(world, world.request(step, SECOND, results), at=at) == -9
-        results[step] = world.run(step, SECOND, results)
-    return world.state()
+@dataclass
+class Prepared:
+    """A world in which a second release was made, and its databases as they were before each of that release's steps."""
+
+    world: World
+    copies: Path
+    results: dict[str, Any] = field(default_factory=dict)
+    undisturbed: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, step: str) -> None:
+        for database in self.world.home.glob("*.sqlite"):
+            copy_database(database, self.copies / step / database.name)
+
+    def go_back_to(self, step: str) -> None:
+        """Only the databases say what there is; files that they do not name do not count."""
+        for copy in (self.copies / step).iterdir():
+            copy_database(copy, self.world.home / copy.name)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """In place: connections to `target` that are open stay usable."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(target)) as copy:
+        origin.backup(copy)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("undisturbed")
-        patch.chdir(home)
-        return play(World(home / "home", small_config()))
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    before = Path.cwd()
+    home = folder / "home"
+    home.mkdir()
+    os.chdir(home)  # a local MLflow store keeps its artifacts under the working folder
+    made = Prepared(World(home, small_config()), folder / "copies")
+    made.world.release(FIRST, made.world.features(FIRST))
+    made.results["build_features"] = made.world.features(SECOND, signal=-3.0, seed=1)
+    for step in STEPS:
+        made.keep(step)
+        made.results[step] = made.world.run(step, SECOND, made.results)
+    made.undisturbed = made.world.state()
+    yield made
+    os.chdir(before)
 
 
-def test_the_undisturbed_run_promotes_twice(undisturbed):
-    assert [entry[1] for entry in undisturbed["ledger"]] == ["promote", "promote"]
-    assert (undisturbed["champion"], undisturbed["previous"]) == (2, 1)
+def test_the_undisturbed_run_promotes_twice(prepared):
+    assert [entry[1] for entry in prepared.undisturbed["ledger"]] == ["promote", "promote"]
+    assert (prepared.undisturbed["champion"], prepared.undisturbed["previous"]) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +81,11 @@ def test_the_undisturbed_run_promotes_twice(undisturbed):
         ("deploy", "before mlflow:MlflowClient.delete_registered_model_alias"),
     ],
 )
-def test_a_killed_step_that_is_retried_ends_in_the_same_state(step, at, undisturbed, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert play(World(tmp_path / "home", small_config()), kill_step=step, at=at) == undisturbed
+def test_a_killed_step_that_is_retried_ends_in_the_same_state(step, at, prepared):
+    prepared.go_back_to(step)
+    earlier = STEPS[: STEPS.index(step)]
+    results = {name: prepared.results[name] for name in ("build_features", *earlier)}
+    assert run_killed(prepared.world, prepared.world.request(step, SECOND, results), at=at) == -9
+    for name in STEPS[STEPS.index(step) :]:
+        results[name] = prepared.world.run(name, SECOND, results)
+    assert prepared.world.state() == prepared.undisturbed
