@@ -35,9 +35,9 @@ def feed_params() -> dict[str, Param]:
             description="half: only half of the announced rows come. twice: every row comes twice.",
         ),
         "rename": Param(
-            "",
-            type="string",
-            pattern=r"^$|^[a-z_]+:[a-z_]+$",
+            None,
+            type=["null", "string"],
+            pattern=r"^[a-z_]+:[a-z_]+$",
             title="Rename a column",
             description=f"column:new_name renames a column of {TABLE} after the landing; turned round, it repairs it.",
         ),
@@ -73,7 +73,7 @@ def land_days(params: Params, root: str) -> str | None:
 
 def rename(params: Params, root: str) -> None:
     """Rename the column of the form; nothing where it names none."""
-    column, separator, to = str(params["rename"]).partition(":")
+    column, separator, to = str(params["rename"] or "").partition(":")
     if not separator:
         return
     from retrainer.sources.sample import open_database, rename_column

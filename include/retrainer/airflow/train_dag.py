@@ -71,9 +71,9 @@ def _params() -> dict[str, Param]:
             description="Train on what was known at this time. Empty: the end of the run's data interval.",
         ),
         "reason": Param(
-            "",
+            None,  # Airflow's form cannot be sent while a text that must not be null is empty
             source="dag",
-            type="string",
+            type=["null", "string"],
             maxLength=500,
             title="Reason",
             description="Why this run was started by hand. Kept with the run.",
