@@ -142,6 +142,18 @@ def test_only_exit_status_78_is_never_retried(
     context["ti"].xcom_push.assert_called_once_with(key="error", value=f"train: {message}")
 
 
+def test_the_hint_of_a_failed_step_is_in_the_error_and_kept_for_the_links(declare: Declare, runtime: Mock) -> None:
+    said = "dest is missing\n- and more\n\nHint: all checks are in http://mlflow/docs"
+    runtime.return_value.run.return_value = StepOutcome(78, error_kind="BadDataError", error_message=said)
+    context = build_context(interval=NIGHT)
+
+    with pytest.raises(AirflowFailException, match="Hint: all checks are in http://mlflow/docs"):
+        operator("validate_data", declare()).execute(context)
+
+    context["ti"].xcom_push.assert_any_call(key="error", value="validate_data: dest is missing")
+    context["ti"].xcom_push.assert_any_call(key="hint", value="all checks are in http://mlflow/docs")
+
+
 def test_a_declaration_that_broke_since_the_parse_fails_for_good_with_file_line_and_key(
     declare: Declare, runtime: Mock
 ) -> None:

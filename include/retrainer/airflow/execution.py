@@ -15,6 +15,7 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings, connection_variable, load_settings
 from retrainer.contracts import StepName, StepRequest
+from retrainer.errors import RetrainerError
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.process import ProcessRuntime
 
@@ -46,9 +47,14 @@ class StepExecution:
         """The step's result. Its output goes to the task's log, line by line.
 
         Raises:
-            RetrainerError: the step failed; its exit status says whether a retry may help.
+            RetrainerError: the step failed; its exit status says whether a retry may help. It has the step's own hint.
         """
-        return self._runtime.run(self.request, _step_log.info).require_result(self.request.step)
+        outcome = self._runtime.run(self.request, _step_log.info)
+        try:
+            return outcome.require_result(self.request.step)
+        except RetrainerError as error:
+            error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
+            raise
 
     def cancel(self) -> None:
         """End the step and everything that it started."""

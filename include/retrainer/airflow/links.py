@@ -1,10 +1,15 @@
 """Buttons on a task in the Airflow UI. The task's process works the address out at its end; it is kept as an XCom."""
 
+import re
 from typing import ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
+
+from retrainer.airflow.failures import HINT_KEY
+
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 class _ResultLink(BaseOperatorLink):
@@ -19,10 +24,16 @@ class _ResultLink(BaseOperatorLink):
 
 
 class DataDocsLink(_ResultLink):
-    """The report of the Great Expectations suite on this run's data."""
+    """The report of the Great Expectations suite on this run's data, also where the data failed it."""
 
     name = "Data Docs"
     field = "docs_url"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address in the result; where the step failed, the one in its hint."""
+        hint = XCom.get_value(ti_key=ti_key, key=HINT_KEY)
+        in_hint = _ADDRESS.search(hint) if isinstance(hint, str) else None
+        return super().get_link(operator, ti_key=ti_key) or (in_hint[0] if in_hint else "")
 
 
 class MlflowRunLink(_ResultLink):
