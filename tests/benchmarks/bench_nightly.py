@@ -21,18 +21,21 @@ from retrainer.stack.local import Stack, running_stack
 
 PROJECT = Path(__file__).parents[2]
 _TOOK = re.compile(r"step (\w+) took ([\d.]+) s")
-_DAYS = (17, 24)
+_DAYS = (17, 24, 25, 26)
+"""Days of June 2013 that are trained as of; the first one fills the windows and is not counted."""
 
 
 def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
-    """Run the example's nightly training twice (the second one is warm) and compare its wall time with its steps'."""
+    """Run the example's nightly training several times; the median of the warm ones."""
     del scale  # a nightly run has one size: the example's
     with tempfile.TemporaryDirectory(prefix="retrainer-bench-") as folder:
         settings = _settings(Path(folder))
         with running_stack(settings) as stack:
             load_example(settings)
-            wall = _play(settings, stack)
-        inside = sum(_steps(settings.home / "airflow" / "logs" / f"dag_id={TRAIN_DAG}"))
+            walls = _play(settings, stack)
+        logs = settings.home / "airflow" / "logs" / f"dag_id={TRAIN_DAG}"
+        runs = [(wall, sum(_steps(logs / f"run_id={run_id}"))) for run_id, wall in walls.items()]
+    wall, inside = sorted(runs, key=lambda run: run[0] / run[1])[len(runs) // 2]
     return {
         "nightly_overhead_ratio": {
             "value": round(wall / inside, 3),
@@ -40,7 +43,7 @@ def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
             "target": 1.5,
             "better": "lower",
             "what": f"wall time of one warm training run in Airflow ({wall:.1f} s, scheduling included) over the time "
-            f"inside its steps ({inside:.1f} s, loading and saving included)",
+            f"inside its steps ({inside:.1f} s, loading and saving included); median of {len(runs)} runs",
         }
     }
 
@@ -51,8 +54,8 @@ def _settings(home: Path) -> RuntimeSettings:
     return load_settings(environ, PROJECT)
 
 
-def _play(settings: RuntimeSettings, stack: Stack) -> float:
-    """Wall time, in seconds, of the last of the runs."""
+def _play(settings: RuntimeSettings, stack: Stack) -> dict[str, float]:
+    """Wall time, in seconds, of each run but the first, by run id."""
     config = load_declaration(settings.models_dir / f"{MODEL}.yaml")
     story = tuple(Chapter(datetime(2013, 6, day, tzinfo=UTC).date()) for day in _DAYS)
     with (
@@ -60,13 +63,12 @@ def _play(settings: RuntimeSettings, stack: Stack) -> float:
         Progress(Console(stderr=True)) as progress,
     ):
         played = Player(api, progress, config, Path(settings.data_uri)).play(story)
-        return api.wall_seconds(TRAIN_DAG, played.runs[-1].run_id)
+        return {run.run_id: api.wall_seconds(TRAIN_DAG, run.run_id) for run in played.runs[1:]}
 
 
 def _steps(logs: Path) -> Iterable[float]:
-    """Seconds inside each step of the newest run, as its log says."""
-    newest = max(path for path in logs.iterdir() if "backfill" in path.name)
-    for path in newest.rglob("*.log"):
+    """Seconds inside each step of a run, as its logs say."""
+    for path in logs.rglob("*.log"):
         for _, seconds in _TOOK.findall(path.read_text(encoding="utf-8")):
             yield float(seconds)
 
