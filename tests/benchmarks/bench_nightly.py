@@ -16,7 +16,7 @@ from retrainer.demo.airflow_api import AirflowApi
 from retrainer.demo.play import Player
 from retrainer.demo.progress import Progress
 from retrainer.demo.source import load_example
-from retrainer.demo.story import FEED_DAG, MODEL, TRAIN_DAG, Chapter
+from retrainer.demo.story import MODEL, TRAIN_DAG, Chapter
 from retrainer.stack.local import Stack, running_stack
 
 PROJECT = Path(__file__).parents[2]
@@ -25,9 +25,8 @@ _DAYS = (17, 24, 25, 26)
 """Days of June 2013 that are trained as of; the first one fills the windows and is not counted."""
 
 
-def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
+def measure() -> dict[str, dict[str, object]]:
     """Run the example's nightly training several times; the median of the warm ones."""
-    del scale  # a nightly run has one size: the example's
     with tempfile.TemporaryDirectory(prefix="retrainer-bench-") as folder:
         settings = _settings(Path(folder))
         with running_stack(settings) as stack:
