@@ -17,8 +17,6 @@ EXAMPLE = PROJECT / "config" / "models" / "flight_delay.yaml"
 
 _HOME = tempfile.mkdtemp(prefix="retrainer-airflow-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith(("AIRFLOW_", "RETRAINER_"))]:
-    del os.environ[_name]
 os.environ |= {
     "AIRFLOW_HOME": _HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -32,6 +30,14 @@ from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: 
 
 Change = tuple[str, str]
 Declare = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings are the defaults, whatever they are in the shell that runs the tests."""
+    for name in os.environ:
+        if name.startswith(("RETRAINER_", "AIRFLOW_CONN_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

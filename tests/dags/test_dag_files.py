@@ -19,7 +19,7 @@ def parse(path: Path = PROJECT / "dags") -> DagBag:
     return DagBag(path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def bag() -> DagBag:
     found = parse()
     assert set(found.dags) >= {"flight_delay__train", "sample_feed"}
@@ -27,7 +27,7 @@ def bag() -> DagBag:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def train(bag: DagBag) -> DAG:
     return bag.dags["flight_delay__train"]
 
