@@ -19,7 +19,7 @@ STEPS = ("train", "compare", "register", "deploy")
 
 @dataclass
 class Prepared:
-    """A world in which a second release was made, and its databases as they were before each of that release's steps."""
+    """A world with two releases, and its databases as they were before each step of the second one."""
 
     world: World
     copies: Path

