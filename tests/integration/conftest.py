@@ -1,0 +1,54 @@
+"""One real stack for the tests of the loop: free ports, a home and declarations of its own."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+
+from retrainer.config.load import load_declaration
+from retrainer.config.runtime import load_settings
+from retrainer.demo.progress import Progress
+from retrainer.demo.story import FEED_DAG, TRAIN_DAG
+from retrainer.stack.local import running_stack
+from tests.integration.loop import BROKEN, EXAMPLE, REPOSITORY, Airflow, Loop, misspelt, small_declaration
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    home = tmp_path_factory.mktemp("loop")
+    models = home / "models"
+    models.mkdir()
+    declaration = models / EXAMPLE.name
+    declaration.write_text(yaml.safe_dump(small_declaration(), sort_keys=False), encoding="utf-8")
+    (models / BROKEN).write_text(misspelt(EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
+    settings = load_settings(_environment(home, models), REPOSITORY)
+    progress = Progress(Console(force_terminal=False, width=200))
+    with (
+        running_stack(settings, report=progress.say) as stack,
+        Airflow(stack.airflow_url, username=stack.username, password=stack.password) as airflow,
+    ):
+        for dag_id in (FEED_DAG, TRAIN_DAG):
+            airflow.unpause(dag_id)
+        loop = Loop(settings, stack, airflow, load_declaration(declaration), progress)
+        yield loop
+        for entry in loop.entries():
+            progress.say(f"{entry.sequence} {entry.action} v{entry.version} as of {entry.as_of}: {entry.reason}")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _environment(home: Path, models: Path) -> dict[str, str]:
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        ports = [str(probe.getsockname()[1]) for probe in (first, second)]
+    return dict(os.environ) | {
+        "RETRAINER_HOME": str(home),
+        "RETRAINER_MODELS_DIR": str(models),
+        "RETRAINER_AIRFLOW_PORT": ports[0],
+        "RETRAINER_MLFLOW_PORT": ports[1],
+    }
