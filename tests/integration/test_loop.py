@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 FIRST = date(2013, 6, 10)
 NEXT_WEEK = date(2013, 6, 17)
-OLDER = date(2013, 6, 8)
+OLDER = date(2013, 6, 9)
 HALF = date(2013, 6, 18)
 TWICE = date(2013, 6, 19)
 BROKEN_DAY = date(2013, 6, 20)
