@@ -27,7 +27,7 @@ IN_SNAPSHOT = [
 ]
 IN_VALIDATE_DATA = [
     "before retrainer.steps.validate_data:publish",
-    "after retrainer.snapshots.publish:_group_view",
+    "after retrainer.snapshots.changed:_group_view",
     "before retrainer.snapshots.delta:write_deltalake",
     "after retrainer.snapshots.delta:write_deltalake",
     "after retrainer.steps.validate_data:publish",
@@ -68,7 +68,7 @@ def start(home: Path, source: Path, request, at: str = "") -> subprocess.Popen:
         [sys.executable, str(KILL_AT), at, request.step],
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | environment(home, source),
+        env=os.environ | environment(home, source) | {"TMPDIR": str(source.parent)},  # it cannot clean up
         text=True,
     )
     child.stdin.write(request.to_json())
