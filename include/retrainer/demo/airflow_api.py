@@ -14,10 +14,15 @@ from retrainer.errors import StackError
 _POLL_SECONDS = 0.7
 _TIMEOUT_SECONDS = 30.0
 _TRIES = 4
-_BACKFILL_SECONDS = 90.0
+_BACKFILL_SECONDS = 180.0
+_BUSY = 503
 
 FINAL = ("success", "failed")
 """States in which a DAG run stays."""
+
+
+class AirflowBusyError(StackError):
+    """Airflow could not do it now, such as for a locked database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,19 @@ class AirflowApi:
 
         Waits until no other backfill of the DAG is open: Airflow takes one at a time, and notices only every half
         minute that one is over. Cancelling it instead would leave it paused for ever, and every run of it that is
-        cleared later would stay queued.
+        cleared later would stay queued. Where Airflow's database is locked, it leaves an open backfill without runs,
+        closes that after two minutes, and is asked again.
         """
         moment = logical_date.isoformat()
         body: dict[str, JsonValue] = {"dag_id": dag_id, "from_date": moment, "to_date": moment, "max_active_runs": 1}
-        self._until(lambda: not self._has_open_backfill(dag_id), f"another backfill of {dag_id} does not end")
-        self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"})
+        for attempt in range(1, _TRIES + 1):
+            self._until(lambda: not self._has_open_backfill(dag_id), f"another backfill of {dag_id} does not end")
+            try:
+                self._ask("POST", "/api/v2/backfills", json={**body, "reprocess_behavior": "completed"})
+                break
+            except AirflowBusyError:
+                if attempt == _TRIES:
+                    raise
         query = {"logical_date_gte": moment, "logical_date_lte": moment}
         found: list[JsonValue] = []
 
@@ -174,7 +186,8 @@ class AirflowApi:
         if missing_ok and response.status_code == 404:
             return None
         if response.is_error:
-            raise StackError(f"Airflow refused {method} {path}: {response.status_code} {response.text[:500]}")
+            kind = AirflowBusyError if response.status_code == _BUSY else StackError
+            raise kind(f"Airflow refused {method} {path}: {response.status_code} {response.text[:500]}")
         answer: JsonValue = response.json()
         return answer
 

@@ -81,7 +81,8 @@ def airflow_environment(settings: RuntimeSettings) -> dict[str, str]:
             "execution_api_server_url": f"{airflow_url(settings)}/execution/",
             "fernet_key": credentials.fernet_key,
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{airflow_home(settings) / 'airflow.db'}"},
+        # a writer waits for another one for up to half a minute, instead of SQLite's five seconds
+        "database": {"sql_alchemy_conn": f"sqlite:///{airflow_home(settings) / 'airflow.db'}?timeout=30"},
         "api": {
             "port": str(settings.airflow_port),
             "base_url": airflow_url(settings),

@@ -100,6 +100,7 @@ class StartedStack:
         """
         while self._launch.exit_status() is None:
             self._hear(report, seconds=1.0)
+        self._hear(report, seconds=0.0)  # it may have ended just after the last look, and with an error
 
     def detach(self) -> None:
         """Let the stack outlive this process."""
