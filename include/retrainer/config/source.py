@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote
 
@@ -156,6 +157,9 @@ class Label(Section):
     """Timestamp column (UTC) at which a row's label becomes known; null: never."""
     known_after: Duration | None = None
     """Instead of known_at: time after the event at which every label is known."""
+    filled_in_within: Duration = timedelta(days=1)
+    """Time after the event until when the source may still fill in or correct labels: each run reads the intervals of
+    the row table that are younger than this again."""
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:

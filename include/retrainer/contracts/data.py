@@ -61,7 +61,7 @@ class StagedTable(Contract):
 
 
 class StagedSnapshot(Contract):
-    """Result of snapshot. `reused` counts the validated partitions of the windows that were already there."""
+    """Result of snapshot. `reused` counts the validated partitions of the windows that were there and are kept."""
 
     interval: Interval
     window: Interval

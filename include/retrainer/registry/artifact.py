@@ -10,6 +10,7 @@ import importlib
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ INPUTS_FILE = "sample_inputs.parquet"
 OUTPUTS_FILE = "sample_outputs.npy"
 EXTRA = "extra_files"
 CODE = "code"
+
+_IMPORTING = threading.Lock()
+"""Which code a package's name stands for is known to the whole process: one model is loaded at a time."""
 
 
 class ModelFacts(Contract):
@@ -82,7 +86,7 @@ def load_model(model_uri: str, *, digest: str) -> LoadedModel:
                 hint="It was not loaded. Roll back to a version whose files are intact, or train again.",
             )
         facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
-        with _own_code(folder / CODE, facts.feature_module.partition(".")[0]):
+        with _IMPORTING, _own_code(folder / CODE, facts.feature_module.partition(".")[0]):
             pipeline = _load_pipeline(folder / MODEL_FILE, facts)
         return LoadedModel(
             pipeline=pipeline,

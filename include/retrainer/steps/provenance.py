@@ -3,12 +3,13 @@
 import hashlib
 import importlib.util
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from retrainer import __version__
 from retrainer.config.declaration import ModelConfig
-from retrainer.contracts import StepRequest, TableRef, digest_json
+from retrainer.contracts import StepRequest, digest_json
 from retrainer.errors import ConfigurationError
 
 _LOCK = "requirements.lock"
@@ -46,18 +47,19 @@ def models_folder(config: ModelConfig) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def training_identity(request: StepRequest, features: TableRef, made_by: Provenance) -> str:
+def training_identity(request: StepRequest, rows: Sequence[str], made_by: Provenance) -> str:
     """Digest of all that determines the model and the decision about it.
 
-    Rows count by their content, not by the table's version: a table that was rewritten with the same rows, or that grew
-    in the meantime, gives the same identity.
+    `rows` are the content digests of the examples to learn from and to be judged on, with the labels that were known
+    at as_of. So a table that was written again, that grew, or in which later labels were filled in since, gives the
+    same identity.
     """
     config = {key: value for key, value in request.config.items() if key not in _NO_EFFECT}
     return digest_json(
         {
             "model": request.model,
             "config": config,
-            "features": features.digest,
+            "rows": list(rows),
             "as_of": request.as_of.isoformat(),
             "seed": request.seed,
             "code": made_by.code_digest,

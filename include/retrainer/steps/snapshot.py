@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -18,7 +19,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> StagedSnapshot:
-    """Stage the run's interval, and every complete interval of the windows that is not in the validated snapshot.
+    """Stage the run's interval, and every complete interval of the windows that is not in the validated snapshot, or so
+    young that its labels may have been filled in since.
 
     Raises:
         SourceUnavailableError: the source did not answer.
@@ -49,7 +51,8 @@ class _Staging:
         there = published_counts(self.place.snapshot(name), self.config, name)
         extract = source.table(name)
         before = [each for each in required_intervals(self.config, window, own) if each != own]
-        missing = [each for each in before if each.key not in there]
+        unsettled = own.end - self._may_change_for(name)
+        missing = [each for each in before if each.key not in there or each.end >= unsettled]
         intervals = [*extract.complete(missing), own]
         staged = self._stage(extract, intervals)
         _LOG.info(
@@ -57,6 +60,11 @@ class _Staging:
             name, staged.rows, len(intervals), staged.repeated_rows, len(missing) + 1 - len(intervals),
         )  # fmt: skip
         return staged, len(before) - len(missing)
+
+    def _may_change_for(self, name: str) -> timedelta:
+        """How long after its end an interval of a table may still change: as long as labels are filled in."""
+        source = self.config.source
+        return source.label.filled_in_within if name == source.rows else timedelta(0)
 
     def _stage(self, extract: Extract, intervals: Sequence[Interval]) -> StagedTable:
         """Reads again, with the columns in question as text, where values are not of the type that was reported."""

@@ -1,6 +1,7 @@
 """train: a challenger, from the training window, tracked in MLflow. The same request gives the same model."""
 
 import logging
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import FeatureSet, StepRequest, TrainedModel, canonical_json
+from retrainer.contracts import FeatureSet, Interval, StepRequest, TrainedModel, canonical_json
 from retrainer.evaluation import learning_curve, predictions_of
 from retrainer.features import feature_columns
 from retrainer.registry import (
@@ -28,7 +29,7 @@ from retrainer.steps.examples import read_examples
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.provenance import Provenance, models_folder, provenance, training_identity
 from retrainer.steps.tracking import connect_tracking
-from retrainer.training import Examples, Trial, check_examples, fit, search_parameters
+from retrainer.training import Examples, Trial, check_examples, examples_digest, fit, search_parameters
 
 log = logging.getLogger(__name__)
 
@@ -41,25 +42,24 @@ def run(request: StepRequest, settings: RuntimeSettings) -> TrainedModel:
     config = declaration(request)
     features = result_of(request, "build_features", FeatureSet)
     made_by = provenance(config, settings.project_root)
-    identity = training_identity(request, features.table, made_by)
+    examples = _examples(config, features, window=features.training, known_by=features.holdout.start)
+    holdout = _examples(config, features, window=features.holdout, known_by=features.as_of)
+    identity = training_identity(request, [examples_digest(examples), examples_digest(holdout)], made_by)
     tracking = connect_tracking(settings)
     before = find_finished_run(tracking, config.name, identity)
     if before is not None and RESULT_TAG in before.tags:
         log.info("this request was trained before: %s", before.url)
         return TrainedModel.from_json(before.tags[RESULT_TAG])
-    examples = read_examples(
-        config,
-        features,
-        window=features.training,
-        known_by=features.holdout.start,
-        columns=feature_columns(config),
-    )
     check_examples(config, examples)
     tags = _tags(request, config, made_by, identity)
     with start_run(tracking, config.name, name=f"{config.name} {request.as_of:%Y-%m-%d}", tags=tags) as record:
         trained = _train(tracking, record, config=config, features=features, examples=examples, identity=identity)
         log_results(tracking, record.run_id, tags={RESULT_TAG: trained.to_json()})
     return trained
+
+
+def _examples(config: ModelConfig, features: FeatureSet, *, window: Interval, known_by: datetime) -> Examples:
+    return read_examples(config, features, window=window, known_by=known_by, columns=feature_columns(config))
 
 
 def _train(

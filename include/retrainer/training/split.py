@@ -1,10 +1,12 @@
 """Which rows of the feature table are examples, as of a moment."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from retrainer.contracts import Interval
@@ -25,6 +27,17 @@ class Examples:
     def take(self, rows: NDArray[np.bool_]) -> "Examples":
         """The examples where `rows` (one boolean an example) is true."""
         return Examples(self.features[rows].reset_index(drop=True), self.label[rows], self.block[rows])
+
+
+def examples_digest(examples: Examples) -> str:
+    """SHA-256 (hex) of the content of examples: columns with their types, values, labels, blocks, in their order."""
+    table = pa.Table.from_pandas(examples.features, preserve_index=False).replace_schema_metadata()
+    table = table.append_column("label", pa.array(examples.label))
+    table = table.append_column("block", pa.array(examples.block, pa.string()))
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return hashlib.sha256(memoryview(stream.getvalue())).hexdigest()
 
 
 def labelled_examples(

@@ -4,6 +4,7 @@ import pytest
 
 from retrainer.contracts import FeatureSet, StagedSnapshot, ValidationReport
 from retrainer.errors import ConfigurationError
+from retrainer.snapshots import connect, open_view
 from retrainer.steps import build_features, snapshot, validate_data
 from tests.factories import change_source, day, make_config, make_request, make_settings, small_source
 
@@ -68,3 +69,14 @@ def test_a_corrected_row_of_the_interval_changes_the_features(settings, source):
     before = features_as_of(settings, 7)
     change_source(source, "UPDATE orders SET amount = amount + 1 WHERE order_id = 90")
     assert features_as_of(settings, 7).table.digest != before.table.digest
+
+
+def test_labels_that_are_filled_in_later_reach_the_next_run(settings, source):
+    change_source(source, "UPDATE orders SET days_to_pay = NULL WHERE order_id >= 84 AND order_id < 96")
+    features_as_of(settings, 7)
+    change_source(source, "UPDATE orders SET days_to_pay = 9 WHERE order_id >= 84 AND order_id < 96")
+    features = features_as_of(settings, 8)
+    with connect() as connection:
+        open_view(connection, features.table, "features")
+        query = f"SELECT count(*), count(label) FROM features WHERE _interval = '{day(7).key}'"
+        assert connection.sql(query).fetchall() == [(12, 12)]

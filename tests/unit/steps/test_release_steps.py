@@ -170,3 +170,13 @@ def test_of_two_runs_that_deploy_at_once_exactly_one_promotes_and_the_other_is_t
     assert "the champion changed during the run" in rejected.reason
     assert [entry.sequence for entry in world.ledger.entries("flight_delay")] == [1, 2]
     assert world.versions.alias(CHAMPION) == rejected.champion_version
+
+
+def test_labels_that_became_known_after_as_of_change_neither_model_nor_version(world):
+    features = world.features(FIRST)
+    first = world.release(FIRST, features)
+    grown = world.features(SECOND).table
+    seen_later = features.model_copy(update={"table": grown.model_copy(update={"window": features.table.window})})
+    again = world.release(FIRST, seen_later)
+    assert again["train"] == first["train"]
+    assert again["deploy"] == first["deploy"]
