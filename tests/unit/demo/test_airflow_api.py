@@ -189,3 +189,18 @@ def test_a_run_that_does_not_end_says_where_it_stands(fake, api):
 
     with pytest.raises(StackError, match=r"m__train r is still running after 0\.05 s: \{'train': 'up_for_retry'\}"):
         api.wait("m__train", "r", watch=lambda _: None, timeout_seconds=0.05)
+
+
+def test_a_backfill_that_a_locked_database_refused_is_asked_for_again_once_its_remains_are_closed(fake, api):
+    create, look = "POST /api/v2/backfills", "GET /api/v2/backfills"
+    fake.answers[create] = [(503, {"detail": "database is locked"}), (200, {"id": 2})]
+    fake.answers[look] = [
+        (200, {"backfills": []}),
+        (200, {"backfills": [{"id": 1, "completed_at": None}]}),
+        (200, {"backfills": [{"id": 1, "completed_at": "2026-11-21T10:00:00Z"}]}),
+    ]
+    fake.answers["GET /api/v2/dags/m__train/dagRuns"] = [(200, {"dag_runs": [{"dag_run_id": "backfill__r"}]})]
+
+    assert api.backfill("m__train", START) == "backfill__r"
+    assert len(fake.asked[create]) == 2
+    assert len(fake.asked[look]) == 3
