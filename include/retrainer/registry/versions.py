@@ -55,12 +55,20 @@ class Versions:
         versions = sorted((_version(item) for item in found), key=lambda item: item.version)
         return versions[0] if versions else None
 
+    def ensure_model(self, description: str) -> None:
+        """Make the registered model where it is missing."""
+        with translated(f"creating the registered model {self._name}"):
+            try:
+                self._client.create_registered_model(self._name, description=description)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                    raise
+
     def register(self, *, source: str, run_id: str, identity: str, tags: VersionTags, description: str) -> Version:
         """A new version, its tags set in the same request: there is no moment at which it lacks them.
 
         Of two processes that register the same identity at once, both get the same version; the other is deleted.
         """
-        self._ensure_model(description)
         with translated(f"registering a version of {self._name}"):
             created = self._client.create_model_version(
                 self._name,
@@ -112,14 +120,6 @@ class Versions:
         with translated(f"tagging version {version} of {self._name}"):
             for key, value in tags.items():
                 self._client.set_model_version_tag(self._name, str(version), key, value)
-
-    def _ensure_model(self, description: str) -> None:
-        with translated(f"creating the registered model {self._name}"):
-            try:
-                self._client.create_registered_model(self._name, description=description)
-            except MlflowException as error:
-                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                    raise
 
 
 def _logged_model_id(source: str) -> str | None:

@@ -7,9 +7,10 @@ QUIET: Mapping[str, str] = {
     "GX_ANALYTICS_ENABLED": "false",
     "ITERATIVE_DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MPLBACKEND": "Agg",
 }
-"""No usage tracking, no display. These win over whatever is set."""
+"""No usage tracking, no display, no addresses between the lines of a log. These win over whatever is set."""
 
 THREADS: Mapping[str, str] = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 """Unless set otherwise.

@@ -30,12 +30,14 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
     version = versions.find(trained.identity)
     created = version is None
     if version is None:
+        decision = result_of(request, "compare", Decision)
+        versions.ensure_model(config.description)
         version = versions.register(
             source=trained.model_uri,
             run_id=trained.run_id,
             identity=trained.identity,
             tags=_tags(request, settings, config, trained),
-            description=config.description,
+            description=f"As of {request.as_of:%Y-%m-%d %H:%M} UTC: {decision.reason}",
         )
     versions.set_alias(CHALLENGER, version.version)
     log.info("%s version %d", "registered as" if created else "was registered before as", version.version)

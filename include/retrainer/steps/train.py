@@ -55,6 +55,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> TrainedModel:
     with start_run(tracking, config.name, name=f"{config.name} {request.as_of:%Y-%m-%d}", tags=tags) as record:
         trained = _train(tracking, record, config=config, features=features, examples=examples, identity=identity)
         log_results(tracking, record.run_id, tags={RESULT_TAG: trained.to_json()})
+    log.info("MLflow run: %s", record.url)
     return trained
 
 

@@ -107,6 +107,8 @@ def test_a_run_whose_block_raises_is_marked_as_failed(tracking, facts):
 def test_registering_the_same_identity_twice_gives_the_same_version(tracking, pipeline, facts, examples):
     record, stored = store(tracking, pipeline, facts, examples)
     versions = Versions(tracking, facts.model)
+    versions.ensure_model("what it predicts")
+    versions.ensure_model("what it predicts")
     arguments = {"source": stored.uri, "run_id": record.run_id, "tags": {"a": "b"}, "description": "d"}
     first = versions.register(identity="a" * 64, **arguments)
     again = versions.register(identity="a" * 64, **arguments)
@@ -120,6 +122,7 @@ def test_registering_the_same_identity_twice_gives_the_same_version(tracking, pi
 def test_aliases_name_versions_and_can_be_moved_and_removed(tracking, pipeline, facts, examples):
     record, stored = store(tracking, pipeline, facts, examples)
     versions = Versions(tracking, facts.model)
+    versions.ensure_model("what it predicts")
     assert versions.alias(CHAMPION) is None
     version = versions.register(source=stored.uri, run_id=record.run_id, identity="a", tags={}, description="d").version
     versions.set_alias(CHAMPION, version)
