@@ -37,7 +37,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
             run_id=trained.run_id,
             identity=trained.identity,
             tags=_tags(request, settings, config, trained),
-            description=f"As of {request.as_of:%Y-%m-%d %H:%M} UTC: {decision.reason}",
+            description=f"{_verdict(decision)} as of {request.as_of:%Y-%m-%d}: {decision.reason}",
         )
     versions.set_alias(CHALLENGER, version.version)
     log.info("%s version %d", "registered as" if created else "was registered before as", version.version)
@@ -68,6 +68,10 @@ def _tags(
         "retrainer.code_digest": made_by.code_digest,
         "retrainer.lock_digest": made_by.lock_digest,
         "retrainer.commit": made_by.commit,
-        "retrainer.decision": "promote" if decision.promote else "reject",
+        "retrainer.decision": _verdict(decision),
         "retrainer.reason": decision.reason,
     }
+
+
+def _verdict(decision: Decision) -> str:
+    return "promote" if decision.promote else "reject"
