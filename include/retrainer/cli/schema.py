@@ -4,12 +4,12 @@ import json
 
 import click
 
-from retrainer.config.schema import json_schema
+from retrainer.config.schema import described_schema
 
 
 def schema_text() -> str:
     """The schema as it is printed and as config/model.schema.json holds it."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    return json.dumps(described_schema(), indent=2, ensure_ascii=False)
 
 
 @click.command("schema")

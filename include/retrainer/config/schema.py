@@ -1,11 +1,14 @@
 """The JSON Schema of a declaration: for editors, and for naming the keys that are allowed at a place."""
 
+import copy
 from collections.abc import Iterator
 from functools import cache
 
 from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
+from retrainer.config.docstrings import field_descriptions, models_below
+from retrainer.config.section import Section
 
 Location = tuple[str | int, ...]
 
@@ -19,6 +22,22 @@ def json_schema() -> _Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **ModelConfig.model_json_schema(mode="validation"),
     }
+    return schema
+
+
+def described_schema() -> _Schema:
+    """`json_schema()` with the description of every key, for editors."""
+    schema = copy.deepcopy(json_schema())
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    models = models_below(Section)
+    for name, node in [(ModelConfig.__name__, schema), *definitions.items()]:
+        properties = node.get("properties") if isinstance(node, dict) else None
+        if isinstance(properties, dict):
+            for key, text in field_descriptions(models[name]).items():
+                shown = properties[key]
+                assert isinstance(shown, dict)
+                shown["description"] = text
     return schema
 
 

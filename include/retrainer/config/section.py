@@ -125,7 +125,6 @@ class Section(BaseModel):
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,  # a URL may hold a password, and a chained traceback shows the error as it is
     )
 

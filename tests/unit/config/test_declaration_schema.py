@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from retrainer.cli.schema import schema_text
 from retrainer.config.document import read_document
 from retrainer.config.load import find_declarations
-from retrainer.config.schema import json_schema
+from retrainer.config.schema import described_schema
 
 _ROOT = Path(__file__).resolve().parents[3]
 _COMMITTED = _ROOT / "config" / "model.schema.json"
@@ -42,7 +42,7 @@ def _objects(schema: JsonValue) -> list[dict[str, JsonValue]]:
 
 
 def test_the_schema_is_a_valid_one() -> None:
-    Draft202012Validator.check_schema(json_schema())
+    Draft202012Validator.check_schema(described_schema())
 
 
 def test_the_committed_schema_is_what_the_command_prints() -> None:
@@ -52,7 +52,7 @@ def test_the_committed_schema_is_what_the_command_prints() -> None:
 
 
 def test_every_section_is_closed_and_every_key_described() -> None:
-    sections = _objects(json_schema())
+    sections = _objects(described_schema())
     assert len(sections) >= 20
     for section in sections:
         assert section["additionalProperties"] is False, section["title"]
@@ -70,7 +70,7 @@ def test_there_are_declarations_to_hold_against_the_schema() -> None:
 
 @pytest.mark.parametrize("path", _GOOD, ids=lambda path: path.stem)
 def test_a_valid_declaration_conforms_to_the_schema(path: Path) -> None:
-    Draft202012Validator(json_schema()).validate(read_document(path).content)
+    Draft202012Validator(described_schema()).validate(read_document(path).content)
 
 
 @pytest.mark.parametrize("path", _GOOD, ids=lambda path: path.stem)
@@ -86,11 +86,11 @@ def test_a_declaration_names_the_schema_in_its_first_line(path: Path) -> None:
 def test_a_mistake_that_a_schema_can_express_is_caught_by_it(stem: str) -> None:
     content = read_document(_ROOT / "tests" / "config" / "invalid" / f"{stem}.yaml").content
 
-    assert not Draft202012Validator(json_schema()).is_valid(content)
+    assert not Draft202012Validator(described_schema()).is_valid(content)
 
 
 def test_editors_complete_estimators_metrics_and_expectations() -> None:
-    text = json.dumps(json_schema())
+    text = json.dumps(described_schema())
 
     assert "sklearn.linear_model.LogisticRegression" in text
     assert "neg_log_loss" in text
