@@ -6,7 +6,6 @@ second and still runs the project's code as it is on disk at that moment. Linux 
 
 import gc
 import importlib
-import inspect
 import logging
 import os
 import socket
@@ -118,8 +117,6 @@ def import_libraries(libraries: tuple[str, ...]) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise StackError(f"the step host cannot import {name}: {error}") from error
-    # Pydantic reads its models' source, and the first such look resolves the paths of all 3,000 modules: 0.15 s a step.
-    inspect.getmodule(inspect.currentframe())
     gc.collect()
     gc.freeze()
     threads = processes.thread_names()
