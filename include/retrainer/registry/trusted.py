@@ -1,6 +1,6 @@
 """Types that a saved model may contain: reviewed here, never taken from the model's own file.
 
-skops loads scikit-learn's own estimators by itself. The types below are helpers of the estimators in
+skops loads scikit-learn's own estimators by itself. The types below are parts of the estimators in
 `retrainer.config.sklearn_names` that it does not trust by default: plain data without code of their own at load time.
 `functools.partial` only binds arguments; the function inside it is checked against this list like any other.
 """
