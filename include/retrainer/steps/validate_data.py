@@ -69,6 +69,9 @@ def run(request: StepRequest, settings: RuntimeSettings) -> ValidationReport:
         snapshot = tuple(run_of.publish(each, docs) for each in checked)
     run_of.stop_on_low_coverage(checked)
     report = _report(checked, snapshot, docs)
+    for check in report.failed[:_LISTED]:
+        _LOG.warning("%s, %s, %s: %s", check.table, check.batch, check.expectation, _short(check.message))
+    _LOG.info("%d of %d checks passed: %s", report.checks - len(report.failed), report.checks, docs.url or docs.uri)
     if report.quality < config.min_quality:
         raise BadDataError(
             f"{report.quality:.1%} of {report.checks} checks passed, min_quality is {config.min_quality:.1%}: "
