@@ -63,8 +63,8 @@ def rule_predictions(scores: NDArray[np.float64], *, rows: int, classifier: bool
     if output.shape != (rows,):
         raise BadDataError(f"the baseline rule must return one number a row: shape ({rows},), got {output.shape}")
     _finite(output)
-    if classifier and rows and (output.min() < 0 or output.max() > 1):
-        raise BadDataError(f"the baseline rule must return probabilities, got {output.min():g} to {output.max():g}")
+    if classifier and rows and (np.min(output) < 0 or np.max(output) > 1):
+        raise BadDataError(f"the baseline rule must return probabilities, got {np.min(output):g} to {np.max(output):g}")
     return Predictions(output, (output > 0.5).astype(np.float64) if classifier else output, classifier)
 
 
