@@ -100,13 +100,6 @@ class ProcessRuntime:
         )
 
 
-def run_step(
-    request: StepRequest, *, settings_environment: Mapping[str, str], socket: Path | None, limits: Limits, log: Log
-) -> StepOutcome:
-    """Run one step in the `process` runtime; see `ProcessRuntime`."""
-    return ProcessRuntime(environment=settings_environment, socket_path=socket, limits=limits).run(request, log)
-
-
 def _connect(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
