@@ -94,7 +94,7 @@ def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
 
 def _prepare(folder: Path, models: int) -> dict[str, str]:
     """Write the declarations and the bare file; the environment of the parsing processes."""
-    from retrainer.contracts import STEP_NAMES
+    from retrainer.contracts import PIPELINE
 
     declarations = folder / "models"
     declarations.mkdir()
@@ -104,7 +104,7 @@ def _prepare(folder: Path, models: int) -> dict[str, str]:
         (declarations / f"{name}.yaml").write_text(
             text.replace("name: flight_delay", f"name: {name}", 1), encoding="utf-8"
         )
-    (folder / "bare.py").write_text(_BARE.format(models=models, steps=STEP_NAMES), encoding="utf-8")
+    (folder / "bare.py").write_text(_BARE.format(models=models, steps=PIPELINE), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "RETRAINER_"))}
     return kept | {
         "AIRFLOW_HOME": str(folder / "airflow"),

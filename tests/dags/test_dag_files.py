@@ -9,7 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from retrainer.contracts import STEP_NAMES
+from retrainer.contracts import PIPELINE
 from tests.dags.conftest import PROJECT, Declare
 
 FILES = sorted((PROJECT / "dags").glob("*.py"))
@@ -77,8 +77,8 @@ def test_parsing_again_gives_the_same_dags() -> None:
 
 
 def test_the_steps_follow_each_other_under_their_own_names(train: DAG) -> None:
-    assert [task.task_id for task in train.topological_sort()] == list(STEP_NAMES)
-    for before, after in pairwise(STEP_NAMES):
+    assert [task.task_id for task in train.topological_sort()] == list(PIPELINE)
+    for before, after in pairwise(PIPELINE):
         assert train.get_task(before).downstream_task_ids == {after}
 
 

@@ -11,7 +11,7 @@ from retrainer.airflow import declared, parse_cache
 from retrainer.airflow.declared import read_declared
 from retrainer.airflow.steps import INPUTS
 from retrainer.config import load
-from retrainer.contracts import STEP_NAMES
+from retrainer.contracts import PIPELINE
 from tests.dags.conftest import EXAMPLE, PROJECT, Declare
 
 FOLDER = PROJECT / "dags"
@@ -49,7 +49,7 @@ def parse() -> list[str]:
 
 
 def test_steps_and_their_order_are_those_of_the_contracts() -> None:
-    assert tuple(INPUTS) == STEP_NAMES
+    assert tuple(INPUTS) == PIPELINE
 
 
 def test_what_has_not_changed_is_read_once(declare: Declare, reads: Reads) -> None:

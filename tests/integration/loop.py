@@ -18,10 +18,11 @@ from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import Entry
 from retrainer.demo.airflow_api import AirflowApi, DagRun
 from retrainer.demo.progress import Progress
 from retrainer.demo.story import FEED_DAG, TRAIN_DAG
-from retrainer.ledger import Entry, Ledger
+from retrainer.ledger import Ledger
 from retrainer.stack.local import Stack
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,4 +1,7 @@
-"""The steps of a run in their order, and the results that each builds on. Light: every parse of a DAG file reads it."""
+"""The steps of a run in their order, and the results that each builds on. Light: every parse of a DAG file reads it.
+
+`approve` is a task and no step: a person's answer, where the declaration asks for one.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from retrainer.contracts import StepName
 
-INPUTS: "Mapping[StepName, tuple[StepName, ...]]" = {
+INPUTS: "Mapping[StepName, tuple[str, ...]]" = {
     "wait_for_data": (),
     "snapshot": ("wait_for_data",),
     "validate_data": ("snapshot",),
@@ -14,5 +17,5 @@ INPUTS: "Mapping[StepName, tuple[StepName, ...]]" = {
     "train": ("build_features",),
     "compare": ("build_features", "train"),
     "register": ("validate_data", "build_features", "train", "compare"),
-    "deploy": ("train", "compare", "register"),
+    "deploy": ("train", "compare", "register", "approve"),
 }

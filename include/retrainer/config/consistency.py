@@ -64,6 +64,10 @@ def inconsistencies(sections: Sections) -> Iterator[Mistake]:
         yield from _floor(s.evaluation, s.gates)
     if s.source and s.features:
         yield from _features(s.source, s.features)
+    if s.features and s.gates:
+        yield from _gate_columns(s.features, s.gates)
+    if s.source and s.features and s.evaluation:
+        yield from _block(s.source, s.features, s.evaluation)
     if s.schedule and s.windows:
         yield from _windows(s.schedule, s.windows)
     if s.source and s.windows:
@@ -82,6 +86,26 @@ def _floor(evaluation: Evaluation, gates: Gates) -> Iterator[Mistake]:
     if gates.min_value is not None and gates.min_value > highest:
         message = f"can never be reached: {evaluation.metric} is at most {highest}, got {gates.min_value}"
         yield ("gates", "min_value"), message
+
+
+def _gate_columns(features: Features, gates: Gates) -> Iterator[Mistake]:
+    looked_up = [lookup_column(name, column) for name, each in features.lookups.items() for column in each.columns]
+    columns = dict.fromkeys([*features.inputs, *looked_up, *features.windows], "")
+    yield from _columns(("gates", "slices"), gates.slices, columns)
+    yield from _columns(("gates", "new_inputs"), gates.new_inputs, dict.fromkeys(features.inputs, ""))
+    for index, case in enumerate(gates.canonical):
+        for name in case.input:
+            message = unknown(name, columns, what="feature column")
+            if message:
+                yield ("gates", "canonical", index, "input", name), message
+
+
+def _block(source: Source, features: Features, evaluation: Evaluation) -> Iterator[Mistake]:
+    if evaluation.block is not None:
+        allowed = [*features.inputs, *source.tables[source.rows].key]
+        message = unknown(evaluation.block, allowed, what="input or key column")
+        if message:
+            yield ("evaluation", "block"), message
 
 
 def _features(source: Source, features: Features) -> Iterator[Mistake]:

@@ -6,13 +6,13 @@ from pydantic import Field, model_validator
 
 from retrainer.config.consistency import Sections, inconsistencies
 from retrainer.config.estimator import Estimator
-from retrainer.config.evaluation import Evaluation, Gates
+from retrainer.config.evaluation import CanonicalCase, Evaluation, Gates
 from retrainer.config.features import Features
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Flag, Fraction, Identifier, Real, Section, Text, Whole, refuse
 from retrainer.config.source import Source
 
-__all__ = ["Deployment", "Evaluation", "Gates", "Limits", "ModelConfig", "Runtime"]
+__all__ = ["CanonicalCase", "Card", "Deployment", "Evaluation", "Gates", "Limits", "ModelConfig", "Runtime"]
 
 
 class Deployment(Section):
@@ -20,6 +20,33 @@ class Deployment(Section):
 
     automatic: Flag = True
     """Move the champion alias. Otherwise versions are registered and decisions recorded, and nothing is moved."""
+    approval: Literal["none", "required"] = "none"
+    """required: a person approves each promotion in the Airflow UI first."""
+    approvers: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    """Airflow users who may approve. Default: every user who may answer."""
+    approval_timeout_hours: Real = Field(default=24, gt=0, le=720)
+    """How long to wait for the answer; without one the challenger is rejected."""
+    keep_versions: Whole = Field(default=10, ge=2, le=1000)
+    """How many of the newest versions keep their files, besides the champion, the previous one and pinned ones."""
+
+    @model_validator(mode="after")
+    def _approvers_are_asked(self) -> Self:
+        if self.approvers and self.approval == "none":
+            refuse("Deployment", [(("approvers",), "has no effect where approval is none")])
+        return self
+
+
+class Card(Section):
+    """What the model card says beside what is measured."""
+
+    purpose: Text | None = None
+    """What the model is to be used for, and by whom. Default: the description."""
+    limits: Text | None = None
+    """Where it must not be used, and what it is known to get wrong."""
+    ethics: Text | None = None
+    """Who may be harmed by a wrong answer, which biases the data have, what was done about it."""
+    preprocessing: Text | None = None
+    """What happened to the data before they were in the source."""
 
 
 class Limits(Section):
@@ -75,6 +102,8 @@ class ModelConfig(Section):
     """What a challenger must show before it is deployed."""
     deployment: Deployment = Deployment()
     """What happens to a challenger that was shown to be better."""
+    card: Card = Card()
+    """What the model card says beside what is measured."""
     runtime: Runtime = Runtime()
     """Where and within what limits the steps run."""
     seed: Whole = Field(default=0, ge=0, lt=2**32)

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
 from retrainer.config.near_miss import one_of, shown, unknown
-from retrainer.config.section import Flag, Mistake, Real, Section, Whole, refuse
+from retrainer.config.section import Flag, Mistake, Real, Scalar, Section, Whole, refuse
 from retrainer.config.sklearn_names import ESTIMATORS
 from retrainer.config.sklearn_parameters import PARAMETERS
 
@@ -17,14 +17,7 @@ def _number(value: object) -> object:
     return value
 
 
-def _scalar(value: object) -> object:
-    if value is not None and not isinstance(value, str | int | float | bool):
-        raise ValueError("must be a text, a number, true, false or null")
-    return value
-
-
 Number = Annotated[int | float, BeforeValidator(_number)]
-Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
 
 
 class Range(Section):

@@ -68,6 +68,16 @@ Fraction = Annotated[float, Strict(), Field(ge=0, le=1)]
 """A share, 0 to 1."""
 
 
+def _scalar(value: object) -> object:
+    if value is not None and not isinstance(value, str | int | float | bool):
+        raise ValueError("must be a text, a number, true, false or null")
+    return value
+
+
+Scalar = Annotated[str | int | float | bool | None, BeforeValidator(_scalar)]
+"""A text, a number, true, false or null."""
+
+
 def _all_different(values: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:

@@ -13,22 +13,43 @@ from retrainer.contracts.data import (
     ValidationReport,
 )
 from retrainer.contracts.interval import Interval, partition_key
-from retrainer.contracts.model import Action, Decision, Gate, Registration, Release, TrainedModel
-from retrainer.contracts.request import STEP_NAMES, StepName, StepRequest
+from retrainer.contracts.ledger import Action, Entry, NewEntry
+from retrainer.contracts.model import (
+    Approval,
+    Archive,
+    Decision,
+    Gate,
+    Rebuild,
+    RebuildCheck,
+    Registration,
+    Release,
+    SliceResult,
+    TrainedModel,
+)
+from retrainer.contracts.request import PIPELINE, STEP_NAMES, PipelineStep, StepName, StepRequest
 
 __all__ = [
+    "PIPELINE",
     "STEP_NAMES",
     "Action",
+    "Approval",
+    "Archive",
     "Arrival",
     "CheckResult",
     "Contract",
     "Decision",
+    "Entry",
     "FeatureSet",
     "Gate",
     "Interval",
+    "NewEntry",
+    "PipelineStep",
+    "Rebuild",
+    "RebuildCheck",
     "Registration",
     "Release",
     "Severity",
+    "SliceResult",
     "StagedSnapshot",
     "StagedTable",
     "StepName",

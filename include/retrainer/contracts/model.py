@@ -6,8 +6,7 @@ from pydantic import Field, JsonValue
 
 from retrainer.contracts.base import Contract, UtcDatetime
 from retrainer.contracts.interval import Interval
-
-Action = Literal["promote", "reject", "rollback", "approve"]
+from retrainer.contracts.ledger import Action
 
 
 class TrainedModel(Contract):
@@ -35,11 +34,31 @@ class Gate(Contract):
     message: str
 
 
+class SliceResult(Contract):
+    """The rows of the holdout with one value of a declared column, and what both models are worth on them.
+
+    `low` and `high` bound challenger minus reference, corrected for the number of slices. Numbers are null where the
+    slice was not judged; `message` says why.
+    """
+
+    column: str
+    value: str
+    rows: int = Field(ge=0)
+    status: Literal["passed", "failed", "not_judged"]
+    challenger_value: float | None = None
+    reference_value: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    message: str
+
+
 class Decision(Contract):
     """Result of compare: ship the challenger, or not, and why.
 
     `difference` is challenger minus reference on the same rows, in the direction in which more is better; `low` and
-    `high` bound it at `confidence`. The reference is the champion, or the baseline rule where there is no champion.
+    `high` bound it at `confidence`, as `challenger_low` and `challenger_high` bound the challenger's own value. The
+    reference is the champion, or the baseline rule where there is no champion.
     """
 
     promote: bool
@@ -52,12 +71,17 @@ class Decision(Contract):
     blocks: int = Field(ge=0)
     holdout: Interval | None = None
     challenger_value: float | None = None
+    challenger_low: float | None = None
+    challenger_high: float | None = None
     reference_value: float | None = None
     difference: float | None = None
     low: float | None = None
     high: float | None = None
     confidence: float = Field(gt=0, lt=1)
     gates: tuple[Gate, ...] = ()
+    slices: tuple[SliceResult, ...] = ()
+    report_url: str = ""
+    """The evaluation report in MLflow; empty where it could not be kept."""
 
 
 class Registration(Contract):
@@ -70,8 +94,21 @@ class Registration(Contract):
     """False when the same request had registered it before."""
 
 
+class Approval(Contract):
+    """Result of approve: what a person (`by`; empty: nobody, in time) answered in the Airflow UI, and when.
+
+    `asked` is false where no question was put: nothing was to be promoted, or the run was a backfill.
+    """
+
+    asked: bool
+    approved: bool
+    by: str = ""
+    at: UtcDatetime | None = None
+    message: str = ""
+
+
 class Release(Contract):
-    """Result of deploy: the entry of the ledger. `champion_version` is the version in production after it."""
+    """Result of deploy and rollback: the entry of the ledger. `champion_version` is in production after it."""
 
     model: str
     sequence: int = Field(ge=1)
@@ -81,3 +118,32 @@ class Release(Contract):
     champion_version: int | None = None
     as_of: UtcDatetime
     reason: str
+
+
+class Archive(Contract):
+    """Result of archive: the versions whose files were deleted, those that were kept and why, and the freed bytes."""
+
+    model: str
+    archived: tuple[int, ...]
+    kept: dict[int, str]
+    freed_bytes: int = Field(ge=0)
+
+
+class RebuildCheck(Contract):
+    """One comparison of a rebuilt version with the registered one. `matches` is null where it cannot be compared."""
+
+    name: str
+    matches: bool | None
+    expected: str
+    found: str
+    message: str
+
+
+class Rebuild(Contract):
+    """Result of rebuild. `first_difference` names what differs first (code, lock, data, seed, ...); empty: nothing."""
+
+    model: str
+    version: int
+    matches: bool
+    first_difference: str = ""
+    checks: tuple[RebuildCheck, ...]

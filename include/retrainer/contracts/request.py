@@ -7,9 +7,15 @@ from pydantic import Field, JsonValue
 from retrainer.contracts.base import Contract, UtcDatetime, digest_json
 from retrainer.contracts.interval import Interval
 
-StepName = Literal[
+PipelineStep = Literal[
     "wait_for_data", "snapshot", "validate_data", "build_features", "train", "compare", "register", "deploy"
 ]
+"""The steps of a run, in their order."""
+
+StepName = Literal[PipelineStep, "rollback", "archive", "rebuild"]
+"""Those, and what a person or the maintenance asks for."""
+
+PIPELINE: tuple[PipelineStep, ...] = get_args(PipelineStep)
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
 
 
@@ -17,13 +23,15 @@ class StepRequest(Contract):
     """The whole input of a step, secrets and addresses apart (those are settings, read from the environment).
 
     `config` is the model's declaration with every default filled in. `inputs` holds the results of the steps before,
-    by their name. `as_of` is the moment up to which the step may look.
+    by their name. `as_of` is the moment up to which the step may look. `params` is what a person asked for, such as the
+    form of a rollback.
     """
 
     step: StepName
     model: str
     config: dict[str, JsonValue]
     inputs: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
     interval: Interval
     as_of: UtcDatetime
     seed: int = Field(ge=0, lt=2**32)

@@ -1,5 +1,6 @@
-"""The rules of release: what a decision may change in production, given what is there."""
+"""The rules of release: what the ledger's entries come to, and what a decision may change in production."""
 
 from retrainer.deployment.rules import Champion, Plan, plan_release
+from retrainer.deployment.standing import Standing, standing
 
-__all__ = ["Champion", "Plan", "plan_release"]
+__all__ = ["Champion", "Plan", "Standing", "plan_release", "standing"]

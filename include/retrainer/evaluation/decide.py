@@ -107,7 +107,7 @@ def _reference(champion_version: int | None) -> str:
 def _gain_gate(config: ModelConfig, champion_version: int | None, measured: PairedDifference) -> Gate:
     first = champion_version is None
     reference = "the baseline rule" if first else f"champion v{champion_version}"
-    needed = config.gates.min_gain_over_baseline if first else config.gates.min_gain
+    needed = (config.gates.min_gain_over_baseline or 0.0) if first else config.gates.min_gain
     if measured.low > needed:
         verdict = f"better than {reference}"
     elif measured.high < 0:

@@ -1,5 +1,5 @@
 """The truth about releases: an append-only sequence for each model, in a small SQL database."""
 
-from retrainer.ledger.book import Entry, Ledger, NewEntry
+from retrainer.ledger.book import Ledger
 
-__all__ = ["Entry", "Ledger", "NewEntry"]
+__all__ = ["Ledger"]

@@ -3,36 +3,13 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pydantic import Field, JsonValue
 from sqlalchemy import Engine, RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from retrainer.contracts import Action, Contract, UtcDatetime
+from retrainer.contracts import Entry, NewEntry
 from retrainer.errors import LedgerConflictError
 from retrainer.ledger.database import open_engine, unavailable
 from retrainer.ledger.schema import releases
-
-
-class NewEntry(Contract):
-    """What is to be appended. `champion_version` is the version in production after it; null while there is none."""
-
-    model: str
-    action: Action
-    version: int
-    previous_version: int | None
-    champion_version: int | None
-    as_of: UtcDatetime
-    identity: str
-    actor: str = Field(max_length=200)
-    reason: str = Field(max_length=2000)
-    evidence: dict[str, JsonValue]
-
-
-class Entry(NewEntry):
-    """An entry as it stands: its place in the model's sequence (from 1, without gaps) and when it was written."""
-
-    sequence: int
-    created_at: UtcDatetime
 
 
 class Ledger:

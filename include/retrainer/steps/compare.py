@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Decision, FeatureSet, Interval, StepRequest, TrainedModel
+from retrainer.contracts import Decision, Entry, FeatureSet, Interval, StepRequest, TrainedModel
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import (
     Comparison,
@@ -19,7 +19,7 @@ from retrainer.evaluation import (
     rule_predictions,
 )
 from retrainer.features import feature_columns
-from retrainer.ledger import Entry, Ledger
+from retrainer.ledger import Ledger
 from retrainer.registry import LoadedModel, Tracking, Versions, load_model, log_results, upload
 from retrainer.steps.examples import read_examples
 from retrainer.steps.inputs import declaration, result_of

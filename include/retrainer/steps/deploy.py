@@ -8,11 +8,11 @@ import logging
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Decision, Registration, Release, StepRequest, TrainedModel
+from retrainer.contracts import Decision, Entry, NewEntry, Registration, Release, StepRequest, TrainedModel
 from retrainer.deployment import Champion, Plan, plan_release
 from retrainer.errors import LedgerConflictError, UnsafeArtifactError
 from retrainer.evaluation import predictions_of
-from retrainer.ledger import Entry, Ledger, NewEntry
+from retrainer.ledger import Ledger
 from retrainer.registry import CHALLENGER, CHAMPION, PREVIOUS, Versions, load_model
 from retrainer.steps.compare import DECISION
 from retrainer.steps.inputs import declaration, result_of

@@ -5,7 +5,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from retrainer.config.declaration import ModelConfig
-from retrainer.contracts import Contract, StepName, StepRequest
+from retrainer.contracts import Contract, StepRequest
 from retrainer.errors import ConfigurationError
 
 ContractType = TypeVar("ContractType", bound=Contract)
@@ -23,8 +23,8 @@ def declaration(request: StepRequest) -> ModelConfig:
         raise ConfigurationError(f"config of the request is not a declaration: {error}") from error
 
 
-def result_of(request: StepRequest, step: StepName, kind: type[ContractType]) -> ContractType:
-    """The result of an earlier step.
+def result_of(request: StepRequest, step: str, kind: type[ContractType]) -> ContractType:
+    """The result of an earlier task.
 
     Raises:
         ConfigurationError: the request does not hold it, or it is not such a result.

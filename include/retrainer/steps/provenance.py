@@ -13,7 +13,7 @@ from retrainer.contracts import StepRequest, digest_json
 from retrainer.errors import ConfigurationError
 
 _LOCK = "requirements.lock"
-_NO_EFFECT = {"runtime", "tags", "description"}
+_NO_EFFECT = {"runtime", "tags", "description", "card"}
 """Sections of a declaration that change neither the model nor the decision about it."""
 
 

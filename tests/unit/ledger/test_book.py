@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from retrainer.contracts import NewEntry
 from retrainer.errors import ConfigurationError, LedgerConflictError, LedgerUnavailableError
-from retrainer.ledger import Ledger, NewEntry
+from retrainer.ledger import Ledger
 
 
 def new_entry(identity: str, *, action: str = "promote", version: int = 1, champion: int | None = 1) -> NewEntry:
