@@ -11,6 +11,7 @@ from retrainer.evaluation.metric import Predictions, predictions_of, scorer
 
 _POINTS = 15
 _ROWS = 5_000
+_DRAWN = 200
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """x and y (float64), one point an element."""
@@ -44,12 +45,19 @@ def learning_curve(
 
 def classifier_curves(predictions: Predictions, label: NDArray[np.float64]) -> dict[str, Curve]:
     """`roc` (false positive rate, true positive rate), `precision_recall` (recall, precision), `reliability` (predicted
-    probability, share that was 1, in ten bins of equal size). `label` must hold both classes."""
+    probability, share that was 1, in ten bins of equal size), of at most 200 points each. `label` must hold both
+    classes."""
     false_positive, true_positive, _ = roc_curve(label, predictions.output)
     precision, recall, _ = precision_recall_curve(label, predictions.output)
     observed, predicted = calibration_curve(label, predictions.output, n_bins=10, strategy="quantile")
     return {
-        "roc": (false_positive, true_positive),
-        "precision_recall": (recall, precision),
-        "reliability": (predicted, observed),
+        "roc": _thinned(false_positive, true_positive),
+        "precision_recall": _thinned(recall, precision),
+        "reliability": _thinned(predicted, observed),
     }
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
+    """At most 200 of the points, evenly spaced, both ends among them."""
+    points = np.unique(np.linspace(0, len(x) - 1, min(_DRAWN, len(x))).astype(int))
+    return x[points], y[points]
