@@ -3,21 +3,38 @@
 from retrainer.evaluation.bootstrap import PairedDifference, paired_difference
 from retrainer.evaluation.curves import Curve, classifier_curves, learning_curve
 from retrainer.evaluation.decide import Comparison, decide, holdout_problem, reject
-from retrainer.evaluation.drawing import draw_curves
+from retrainer.evaluation.drawing import (
+    curve_svg,
+    differences_svg,
+    draw_curves,
+    importance_svg,
+    predicted_svg,
+    residuals_svg,
+    slices_svg,
+)
+from retrainer.evaluation.importance import Importance, column_importance
 from retrainer.evaluation.metric import Predictions, predictions_of, rule_predictions
 
 __all__ = [
     "Comparison",
     "Curve",
+    "Importance",
     "PairedDifference",
     "Predictions",
     "classifier_curves",
+    "column_importance",
+    "curve_svg",
     "decide",
+    "differences_svg",
     "draw_curves",
     "holdout_problem",
+    "importance_svg",
     "learning_curve",
     "paired_difference",
+    "predicted_svg",
     "predictions_of",
     "reject",
+    "residuals_svg",
     "rule_predictions",
+    "slices_svg",
 ]
