@@ -3,10 +3,12 @@
 from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
 from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
+from retrainer.snapshots.pinned import read_again
 from retrainer.snapshots.place import DataPlace, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
 from retrainer.snapshots.quarantine import release, set_aside
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
+from retrainer.snapshots.vacuum import remove_staging, vacuum, vacuum_model
 from retrainer.snapshots.windows import required_intervals, table_window, windows_intervals
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "pin",
     "publish",
     "published_counts",
+    "read_again",
     "release",
+    "remove_staging",
     "replace_changed",
     "replace_partitions",
     "required_intervals",
@@ -29,6 +33,8 @@ __all__ = [
     "sql_types",
     "stage",
     "table_window",
+    "vacuum",
+    "vacuum_model",
     "view_staged",
     "windows_intervals",
     "write_file",
