@@ -1,0 +1,139 @@
+"""A model's entries in words: what was done, measured, answered, and where it can be looked up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import JsonValue, ValidationError
+
+from retrainer.airflow.models_page.addresses import Link, links_in
+from retrainer.airflow.models_page.numbers import number, signed
+from retrainer.contracts import Approval, Contract, Decision, Entry
+from retrainer.deployment import Standing, standing
+
+PAGE_SIZE = 100
+"""Entries on one page of a history."""
+
+_RUN = "airflow run "
+"""How the actor of an entry that a run wrote begins; the run's id follows."""
+
+Evidence = TypeVar("Evidence", bound=Contract)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry. `run_id` is that of the training run that wrote it; empty where it was somebody else."""
+
+    entry: Entry
+    headline: str
+    run_id: str
+    decision: Decision | None
+    measured: str
+    approval: str
+    links: tuple[Link, ...]
+
+    @property
+    def failed_gates(self) -> list[str]:
+        """Names of the gates that were not passed."""
+        return [gate.name for gate in self.decision.gates if not gate.passed] if self.decision else []
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that the ledger says of a model. `lines` are its entries, the newest first."""
+
+    model: str
+    declared: bool
+    standing: Standing
+    lines: tuple[Line, ...]
+
+    @property
+    def champion(self) -> Line | None:
+        """The entry with which the version in production was promoted: it has the version's links."""
+        version = self.standing.champion
+        promoted = (line for line in self.lines if line.entry.action == "promote" and line.entry.version == version)
+        return next(promoted, None)
+
+    @property
+    def pages(self) -> int:
+        """Of how many pages the history is; at least one."""
+        return max(1, -(-len(self.lines) // PAGE_SIZE))
+
+    def page(self, number: int) -> tuple[Line, ...]:
+        """The lines of page `number`, from 1."""
+        return self.lines[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+    def page_of(self, sequence: int) -> int | None:
+        """The page that entry `sequence` is on; None where there is no such entry."""
+        places = (place for place, line in enumerate(self.lines) if line.entry.sequence == sequence)
+        place = next(places, None)
+        return None if place is None else place // PAGE_SIZE + 1
+
+
+def history_of(model: str, entries: Sequence[Entry], *, declared: bool) -> History:
+    """The history of `model` from all its entries, oldest first."""
+    before = [None, *(entry.champion_version for entry in entries)]
+    lines = [_line(entry, champion) for entry, champion in zip(entries, before, strict=False)]
+    return History(model, declared, standing(entries), tuple(reversed(lines)))
+
+
+def _line(entry: Entry, champion: int | None) -> Line:
+    """`champion` was in production before the entry."""
+    decision = _read(entry.evidence, "decision", Decision)
+    approval = _read(entry.evidence, "approval", Approval)
+    return Line(
+        entry=entry,
+        headline=_headline(entry, champion),
+        run_id=entry.actor.removeprefix(_RUN) if entry.actor.startswith(_RUN) else "",
+        decision=decision,
+        measured=_measured(decision) if decision else "",
+        approval=_answer(approval) if approval else "",
+        links=links_in(entry.evidence, decision),
+    )
+
+
+def _headline(entry: Entry, champion: int | None) -> str:
+    match entry.action:
+        case "promote":
+            return f"v{entry.version} promoted" + (f" over v{champion}" if champion else ", the first champion")
+        case "reject":
+            return f"v{entry.version} rejected" + (f", v{champion} stays" if champion else ", still no champion")
+        case "rollback":
+            return "rolled back" + (f" from v{champion}" if champion else "") + f" to v{entry.version}"
+        case "approve":
+            return f"v{entry.version} approved"
+        case "archive":
+            return f"files of v{entry.version} deleted"
+        case "repair":
+            return f"alias set back to v{entry.champion_version or entry.version}"
+
+
+def _measured(decision: Decision) -> str:
+    """What both models were worth on the same rows; empty where the challenger could not be measured."""
+    if decision.challenger_value is None:
+        return ""
+    words = f"{decision.metric} {number(decision.challenger_value)}"
+    if decision.reference_value is not None:
+        version = f" v{decision.champion_version}" if decision.champion_version else ""
+        words += f" against {number(decision.reference_value)} of the {decision.reference}{version}"
+    if decision.difference is not None:
+        words += f": difference {signed(decision.difference)}"
+    if decision.low is not None and decision.high is not None:
+        words += f", {decision.confidence:.0%} interval {signed(decision.low)} to {signed(decision.high)}"
+    return f"{words}, on {decision.rows:,} rows in {decision.blocks:,} blocks"
+
+
+def _answer(approval: Approval) -> str:
+    if not approval.asked:
+        return approval.message or "no approval was asked for"
+    answer = "approved" if approval.approved else "not approved"
+    words = f"{answer} by {approval.by}" if approval.by else f"{answer}: nobody answered in time"
+    return f"{words} ({approval.message})" if approval.message else words
+
+
+def _read(evidence: Mapping[str, JsonValue], key: str, contract: type[Evidence]) -> Evidence | None:
+    """The evidence under `key`; None where there is none, or it was written by a version with other fields."""
+    try:
+        return contract.model_validate(evidence[key])
+    except (KeyError, ValidationError):
+        return None
