@@ -8,6 +8,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -41,7 +42,7 @@ _LONGEST_LABEL = 22
 _DOTS = 300
 _DRAWN_SLICES = 40
 _DRAWN_COLUMNS = 25
-_STYLE = {
+_STYLE: dict[Any, object] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": ["DejaVu Sans"],
@@ -148,8 +149,9 @@ def slices_svg(slices: Sequence[SliceResult], *, loss: float) -> str:
     def paint(axes: Axes) -> None:
         for place, item in enumerate(drawn):
             colour = _LIMIT if item.status == "failed" else _COLOURS[0]
-            axes.plot([item.low, item.high], [place, place], color=colour)
-            axes.plot([item.difference], [place], "o", color=colour, markersize=5)
+            low, middle, high = np.array([item.low, item.difference, item.high], dtype=np.float64)
+            axes.plot([low, high], [place, place], color=colour)
+            axes.plot([middle], [place], "o", color=colour, markersize=5)
         axes.axvline(-loss, color=_LIMIT, linestyle="dashed", linewidth=1)
         axes.set(xlabel="challenger minus reference", ylim=(-0.7, len(drawn) - 0.3))
         axes.set_yticks(range(len(drawn)), [_label(f"{item.column}: {item.value}") for item in drawn])

@@ -1,0 +1,65 @@
+"""Numbers, times and sources as a reader wants them."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from retrainer.config.source import Source
+from retrainer.contracts import Decision, Interval
+
+ABSENT = "-"
+
+
+def number(value: float | None) -> str:
+    """Four digits that matter; a dash where there is none."""
+    if value is None:
+        return ABSENT
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference: with its sign and four decimals, or four digits that matter where that says more."""
+    if value is None:
+        return ABSENT
+    return f"{value:+.4f}" if 0.001 <= abs(value) < 100 or value == 0 else f"{value:+.4g}"
+
+
+def bounds(low: float | None, high: float | None) -> str:
+    """An interval of differences; a dash where there is none."""
+    return ABSENT if low is None or high is None else f"[{signed(low)}, {signed(high)}]"
+
+
+def moment(value: datetime) -> str:
+    """A moment in UTC, to the minute."""
+    return f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def between(interval: Interval | None) -> str:
+    """The two ends of an interval; a dash where there is none."""
+    return ABSENT if interval is None else f"{moment(interval.start)} to {moment(interval.end)}"
+
+
+def duration(length: timedelta) -> str:
+    """A length of time in its largest whole unit."""
+    seconds = round(length.total_seconds())
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % size == 0 and seconds >= size:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds} seconds"
+
+
+def verdict(decision: Decision) -> str:
+    """The decision in one sentence."""
+    return f"{'Promote' if decision.promote else 'Reject'}: {decision.reason}"
+
+
+def reference(decision: Decision) -> str:
+    """What the challenger was compared with."""
+    return "baseline rule" if decision.champion_version is None else f"champion v{decision.champion_version}"
+
+
+def source_place(source: Source) -> str:
+    """Where the rows come from, without user, host or password."""
+    if source.connection is not None:
+        return f"Airflow connection {source.connection}"
+    url = urlsplit(source.url or "")
+    return f"{url.scheme.partition('+')[0]} database {url.path.rstrip('/').rpartition('/')[2]}"
