@@ -24,6 +24,7 @@ import skops.io
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from retrainer.config.declaration import CanonicalCase
 from retrainer.contracts import Contract, Interval
 from retrainer.errors import UnsafeArtifactError
 from retrainer.registry.client import translated
@@ -41,32 +42,41 @@ _IMPORTING = threading.Lock()
 
 
 class ModelFacts(Contract):
-    """What must be known of a saved model to use it: which columns it reads, what it learned from."""
+    """What must be known of a saved model to use it: which columns it reads, what it learned from, which answers of it
+    are known."""
 
     model: str
     feature_module: str
     columns: tuple[str, ...]
     training: Interval
     identity: str
+    canonical: tuple[CanonicalCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A pipeline fresh from the registry, its facts, and a sample of rows with what it said of them when trained."""
+    """A pipeline fresh from the registry, its facts, a sample of rows with what it said of them when trained, and the
+    size of all of its files."""
 
     pipeline: Pipeline
     facts: ModelFacts
     sample_inputs: pd.DataFrame
     sample_outputs: NDArray[np.float64]
+    size_bytes: int
 
 
 def digest_files(folder: Path) -> str:
     """SHA-256 (hex) over the names and bytes of all files under `folder`, in order of name."""
     total = hashlib.sha256()
-    for path in sorted(item for item in folder.rglob("*") if item.is_file() and "__pycache__" not in item.parts):
+    for path in _files(folder):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
     return total.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files under `folder` in order of name, without what Python leaves there when it imports."""
+    return sorted(item for item in folder.rglob("*") if item.is_file() and "__pycache__" not in item.parts)
 
 
 def load_model(model_uri: str, *, digest: str) -> LoadedModel:
@@ -74,26 +84,44 @@ def load_model(model_uri: str, *, digest: str) -> LoadedModel:
 
     Raises:
         TrackingUnavailableError: MLflow does not give the files.
-        UnsafeArtifactError: the files differ from `digest`, or hold types that nobody reviewed.
+        UnsafeArtifactError: the files are gone, differ from `digest`, or hold types that nobody reviewed.
     """
+    with model_files(model_uri, digest=digest) as folder:
+        facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
+        with own_code(folder, facts.feature_module):
+            pipeline = _load_pipeline(folder / MODEL_FILE, facts)
+        inputs, outputs = read_sample(folder)
+        return LoadedModel(pipeline, facts, inputs, outputs, sum(path.stat().st_size for path in _files(folder)))
+
+
+@contextmanager
+def model_files(model_uri: str, *, digest: str) -> Iterator[Path]:
+    """The folder of a saved model, downloaded for the time being and checked; see `load_model` for what it raises."""
     with tempfile.TemporaryDirectory(prefix="retrainer-model-") as scratch:
         with translated(f"downloading {model_uri}"):
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=scratch))
+        if not any(folder.iterdir()):
+            raise UnsafeArtifactError(f"{model_uri} has no files any more: they were archived, or deleted by hand")
         found = digest_files(folder)
         if found != digest:
             raise UnsafeArtifactError(
                 f"{model_uri} was changed after it was registered: digest {found}, recorded {digest}",
                 hint="It was not loaded. Roll back to a version whose files are intact, or train again.",
             )
-        facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
-        with _IMPORTING, _own_code(folder / CODE, facts.feature_module.partition(".")[0]):
-            pipeline = _load_pipeline(folder / MODEL_FILE, facts)
-        return LoadedModel(
-            pipeline=pipeline,
-            facts=facts,
-            sample_inputs=pd.read_parquet(folder / EXTRA / INPUTS_FILE),
-            sample_outputs=np.load(folder / EXTRA / OUTPUTS_FILE, allow_pickle=False),
-        )
+        yield folder
+
+
+@contextmanager
+def own_code(folder: Path, module: str) -> Iterator[None]:
+    """For the time being `module` and all beside it are imported from what was saved with the model in `folder`."""
+    with _IMPORTING, _imported_from(folder / CODE, module.partition(".")[0]):
+        yield
+
+
+def read_sample(folder: Path) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """The rows saved with the model in `folder`, and what it said of them when it was trained."""
+    inputs = pd.read_parquet(folder / EXTRA / INPUTS_FILE)
+    return inputs, np.load(folder / EXTRA / OUTPUTS_FILE, allow_pickle=False)
 
 
 def write_extra_files(
@@ -117,7 +145,7 @@ def _load_pipeline(path: Path, facts: ModelFacts) -> Pipeline:
 
 
 @contextmanager
-def _own_code(folder: Path, package: str) -> Iterator[None]:
+def _imported_from(folder: Path, package: str) -> Iterator[None]:
     """Import `package` from `folder` for the time being, if it is there; afterwards the repository's one again.
 
     Functions that were loaded keep the code they were loaded from.

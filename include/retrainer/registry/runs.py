@@ -11,6 +11,7 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pydantic import JsonValue
 
 from retrainer.contracts import TableRef, canonical_json
@@ -25,12 +26,13 @@ _MAX_PARAM = 5900
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run and where to see it."""
+    """A run, where to see it, and what was logged of it as texts."""
 
     run_id: str
     experiment_id: str
     url: str
     tags: Mapping[str, str]
+    parameters: Mapping[str, str]
 
 
 def find_finished_run(tracking: Tracking, model: str, identity: str) -> RunRecord | None:
@@ -109,6 +111,26 @@ def upload(tracking: Tracking, run_id: str, files: Mapping[str, str | bytes]) ->
             tracking.client.log_artifacts(run_id, scratch)
 
 
+def find_run(tracking: Tracking, run_id: str) -> RunRecord | None:
+    """The run of that id; None if there is none."""
+    with translated(f"reading run {run_id}"):
+        try:
+            return _record(tracking, tracking.client.get_run(run_id))
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return None
+            raise
+
+
+def download(tracking: Tracking, run_id: str, path: str) -> bytes | None:
+    """One artifact of a run; None if it has no such artifact."""
+    with tempfile.TemporaryDirectory(prefix="retrainer-download-") as scratch, translated(f"downloading {path}"):
+        folder = path.rpartition("/")[0] or None
+        if path not in {item.path for item in tracking.client.list_artifacts(run_id, folder)}:
+            return None
+        return Path(tracking.client.download_artifacts(run_id, path, scratch)).read_bytes()
+
+
 def _experiment(tracking: Tracking, name: str) -> str:
     experiment = tracking.client.get_experiment_by_name(name)
     if experiment is not None:
@@ -124,7 +146,7 @@ def _experiment(tracking: Tracking, name: str) -> str:
 
 def _record(tracking: Tracking, run: Run) -> RunRecord:
     url = tracking.run_url(run.info.experiment_id, run.info.run_id)
-    return RunRecord(run.info.run_id, run.info.experiment_id, url, dict(run.data.tags))
+    return RunRecord(run.info.run_id, run.info.experiment_id, url, dict(run.data.tags), dict(run.data.params))
 
 
 def _text(value: JsonValue) -> str:

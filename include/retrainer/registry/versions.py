@@ -20,6 +20,10 @@ CHALLENGER = "challenger"
 PREVIOUS = "previous"
 
 DIGEST = "retrainer.artifact_digest"
+PINNED = "retrainer.pinned"
+"""Set to `true` by a person: the version keeps its files for ever."""
+ARCHIVED = "retrainer.archived"
+"""When it was decided that the version's files go (ISO 8601); set once they are gone."""
 _ABSENT = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE))
 
 VersionTags = Mapping[str, str]
@@ -76,7 +80,7 @@ class Versions:
                 run_id=run_id,
                 tags={**tags, IDENTITY: identity},
                 description=description,
-                model_id=_logged_model_id(source),
+                model_id=logged_model_id(source),
             )
         first = self.find(identity)
         if first is not None and first.version < int(created.version):
@@ -94,6 +98,43 @@ class Versions:
                 if error.error_code in _ABSENT:
                     return None
                 raise
+
+    def all(self) -> list[Version]:
+        """Every version, oldest first; none where there is no such model."""
+        with translated(f"listing the versions of {self._name}"):
+            page = self._client.search_model_versions(f"name = '{self._name}'")
+            found = list(page)
+            while page.token:
+                page = self._client.search_model_versions(f"name = '{self._name}'", page_token=page.token)
+                found += page
+        return sorted((_version(item) for item in found), key=lambda item: item.version)
+
+    def aliases(self) -> dict[str, int]:
+        """Every alias and the version that it names; none where there is no such model."""
+        with translated(f"reading the aliases of {self._name}"):
+            try:
+                model = self._client.get_registered_model(self._name)
+            except MlflowException as error:
+                if error.error_code in _ABSENT:
+                    return {}
+                raise
+        return {alias: int(version) for alias, version in model.aliases.items()}
+
+    def model_tags(self) -> VersionTags:
+        """The tags of the registered model itself; none where there is no such model."""
+        with translated(f"reading the tags of {self._name}"):
+            try:
+                return dict(self._client.get_registered_model(self._name).tags)
+            except MlflowException as error:
+                if error.error_code in _ABSENT:
+                    return {}
+                raise
+
+    def tag_model(self, tags: VersionTags) -> None:
+        """Set tags of the registered model itself."""
+        with translated(f"tagging the registered model {self._name}"):
+            for key, value in tags.items():
+                self._client.set_registered_model_tag(self._name, key, value)
 
     def alias(self, alias: str) -> int | None:
         """The version that `alias` names; None if it names none."""
@@ -122,7 +163,7 @@ class Versions:
                 self._client.set_model_version_tag(self._name, str(version), key, value)
 
 
-def _logged_model_id(source: str) -> str | None:
+def logged_model_id(source: str) -> str | None:
     """The id in `models:/<id>`, which the server wants to be told apart from the source."""
     return source.removeprefix("models:/") if source.startswith("models:/m-") else None
 
