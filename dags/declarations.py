@@ -10,5 +10,5 @@ from pathlib import Path
 from retrainer.airflow.declared import read_declared
 
 _declared = read_declared(os.environ, Path(__file__).parent)
-_declared.dags()  # what only Airflow refuses is a mistake as well
+_declared.check_dags()  # what only Airflow refuses is a mistake as well
 _declared.raise_problems()

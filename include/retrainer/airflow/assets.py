@@ -44,7 +44,7 @@ def features_asset(model: str) -> Asset:
 
 
 def model_asset(model: str) -> Asset:
-    """The version of `model` in production. Its events are promotions only."""
+    """The version of `model` in production. Its events are promotions and rollbacks only."""
     return _model_asset(model, "model")
 
 

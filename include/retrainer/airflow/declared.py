@@ -1,26 +1,37 @@
-"""All models that are declared: a DAG for each good declaration, the mistakes of the others."""
+"""All models that are declared: the DAGs of each good declaration, the mistakes of the others."""
 
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from airflow.configuration import AIRFLOW_HOME
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 
+from retrainer.airflow.maintenance_dag import build_maintenance_dag
 from retrainer.airflow.parse_cache import ParseCache, signatures
 from retrainer.airflow.plan import TrainPlan, plan_of
-from retrainer.airflow.train_dag import build_train_dag, train_dag_id
+from retrainer.airflow.rebuild_dag import build_rebuild_dag
+from retrainer.airflow.rollback_dag import build_rollback_dag
+from retrainer.airflow.train_dag import build_train_dag
 
 if TYPE_CHECKING:
     from retrainer.config.declaration import ModelConfig
     from retrainer.config.problem import Problem
 
 _CACHE_FILE = "retrainer-declared.json"
+
+Kind = Literal["train", "rollback", "rebuild"]
+"""A DAG of a model. Its id is <model>__<kind>."""
+
+
+class _Settings(TypedDict):
+    project_root: Path
+    slack_connection_id: str
 
 
 @dataclass
@@ -34,36 +45,57 @@ class Declared:
     packages: set[str] = field(default_factory=set)
     """Top-level packages of the models' own code."""
 
-    def dags(self, *, only: str | None = None) -> list[DAG]:
-        """The DAGs; with `only`, just the one of that id. What Airflow itself refuses is a mistake of that model."""
+    def dags(self, kind: Kind, *, only: str | None = None) -> list[DAG]:
+        """The DAGs of that kind; with `only`, just the one of that id. What Airflow refuses is that model's mistake."""
+        build = _builder(kind)
         found: list[DAG] = []
         for plan in self.plans:
-            if only is None or train_dag_id(plan.model) == only:
+            if only is None or f"{plan.model}__{kind}" == only:
                 try:
-                    found.append(self._dag(plan))
+                    found.append(build(plan, **self._settings()))
                 except (AirflowException, ValueError, TypeError) as error:
                     self._refused(plan, error)
         return found
 
+    def maintenance(self) -> DAG:
+        """The DAG that does the housekeeping of all models whose declarations are good."""
+        return build_maintenance_dag(self.plans, **self._settings())
+
+    def check_dags(self) -> None:
+        """Build every DAG, so that what only Airflow refuses is among the mistakes."""
+        for kind in get_args(Kind):
+            self.dags(kind)
+
     def raise_problems(self, *, of: str | None = None) -> None:
-        """Raise all mistakes (with `of`: those of the model whose DAG has that id) as one error, if there are any.
+        """Raise all mistakes (with `of`: those of the model with that DAG or task) as one error, if there are any.
 
         Raises:
             DeclarationError: one line for each of the first ten: file, line, key, what is allowed, the nearest name.
         """
-        problems = [each for each in self.problems if of is None or train_dag_id(each.path.stem) == of]
+        problems = [each for each in self.problems if of is None or of.rpartition("__")[0] == each.path.stem]
         if problems:
             from retrainer.config.problem import DeclarationError
 
             raise DeclarationError(problems)
 
-    def _dag(self, plan: TrainPlan) -> DAG:
-        return build_train_dag(plan, project_root=Path(self.project_root), slack_connection_id=self.slack_connection_id)
+    def _settings(self) -> "_Settings":
+        return {"project_root": Path(self.project_root), "slack_connection_id": self.slack_connection_id}
 
     def _refused(self, plan: TrainPlan, error: Exception) -> None:
         from retrainer.config.problem import Problem
 
-        self.problems.append(Problem(Path(plan.declaration), 1, "", f"Airflow refuses this model: {error}"))
+        problem = Problem(Path(plan.declaration), 1, "", f"Airflow refuses this model: {error}")
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _builder(kind: Kind) -> Callable[..., DAG]:
+    builders: dict[Kind, Callable[..., DAG]] = {
+        "train": build_train_dag,
+        "rollback": build_rollback_dag,
+        "rebuild": build_rebuild_dag,
+    }
+    return builders[kind]
 
 
 def read_declared(environ: Mapping[str, str], folder: Path) -> Declared:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow.sdk import Context
 from pydantic import JsonValue
@@ -11,13 +12,17 @@ from pydantic import JsonValue
 from retrainer.airflow.connections import source_url
 from retrainer.airflow.request import build_request
 from retrainer.airflow.steps import INPUTS
-from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
-from retrainer.config.runtime import RuntimeSettings, connection_variable, load_settings
+from retrainer.config.runtime import connection_variable, load_settings
 from retrainer.contracts import StepName, StepRequest
 from retrainer.errors import RetrainerError
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.process import ProcessRuntime
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import Dataset
+    from openlineage.client.facet_v2 import JobFacet, RunFacet
 
 _READS_SOURCE: tuple[StepName, ...] = ("wait_for_data", "snapshot")
 
@@ -37,8 +42,11 @@ class StepExecution:
         config = load_declaration(declaration)
         limits = config.runtime.limits
         self.request: StepRequest = build_request(context, config, step, inputs=_inputs(context, step))
+        self._config = config
+        self._mlflow_uri = settings.mlflow_uri
+        self._source_url = source_url(config.source, settings) if step in _READS_SOURCE else ""
         self._runtime = ProcessRuntime(
-            environment=settings.child_environment() | _secrets(step, config, settings),
+            environment=settings.child_environment() | self._secrets(),
             socket_path=settings.step_host_socket,
             limits=Limits(memory_mb=limits.memory_mb, time_seconds=limits.timeout_minutes * 60),
         )
@@ -56,20 +64,24 @@ class StepExecution:
             error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
             raise
 
+    def lineage(self, result: Mapping[str, JsonValue]) -> "OperatorLineage[Dataset, RunFacet | JobFacet]":
+        """What the step read, and what it wrote as `result` says (nothing, where the step failed)."""
+        from retrainer.airflow.lineage import Places, step_lineage
+
+        places = Places(source_url=self._source_url, mlflow_uri=self._mlflow_uri)
+        return step_lineage(self.request, result, source=self._config.source, places=places)
+
     def cancel(self) -> None:
         """End the step and everything that it started."""
         self._runtime.cancel()
+
+    def _secrets(self) -> dict[str, str]:
+        """What must not be in the request. Only a step that reads the source gets its URL."""
+        connection = self._config.source.connection
+        return {connection_variable(connection): self._source_url} if connection and self._source_url else {}
 
 
 def _inputs(context: Context, step: StepName) -> Mapping[str, dict[str, JsonValue]]:
     """Results of the steps before, by name. A step that left none (set to success by hand) is left out."""
     found = {name: context["ti"].xcom_pull(task_ids=name) for name in INPUTS[step]}
     return {name: result for name, result in found.items() if result is not None}
-
-
-def _secrets(step: StepName, config: ModelConfig, settings: RuntimeSettings) -> dict[str, str]:
-    """What must not be in the request. Only a step that reads the source gets its URL."""
-    connection = config.source.connection
-    if connection is None or step not in _READS_SOURCE:
-        return {}
-    return {connection_variable(connection): source_url(config.source, settings)}

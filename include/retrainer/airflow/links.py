@@ -2,8 +2,9 @@
 
 import re
 from typing import ClassVar
+from urllib.parse import quote
 
-from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk import BaseOperator, BaseOperatorLink, conf
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.sdk.types import TaskInstanceKey
 
@@ -36,6 +37,20 @@ class DataDocsLink(_ResultLink):
         return super().get_link(operator, ti_key=ti_key) or (in_hint[0] if in_hint else "")
 
 
+class EvaluationReportLink(_ResultLink):
+    """The evaluation report of this comparison, in MLflow."""
+
+    name = "Evaluation report"
+    field = "report_url"
+
+
+class ModelCardLink(_ResultLink):
+    """The model card of the registered version, in MLflow."""
+
+    name = "Model card"
+    field = "card_url"
+
+
 class MlflowRunLink(_ResultLink):
     """The MLflow run of the trained challenger."""
 
@@ -48,3 +63,25 @@ class ModelVersionLink(_ResultLink):
 
     name = "Model version"
     field = "version_url"
+
+
+class DeployedVersionLink(ModelVersionLink):
+    """The version that deploy decided about: the one that register made in the same run."""
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address in the result of register."""
+        return super().get_link(operator, ti_key=ti_key._replace(task_id="register"))
+
+
+class LedgerEntryLink(BaseOperatorLink):
+    """The entry of the ledger that a deployment or a rollback wrote, on the model's page."""
+
+    name = "Ledger entry"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 Airflow's signature
+        """The address on this Airflow; without a configured base_url, from its root."""
+        release = XCom.get_value(ti_key=ti_key, key=XCom.XCOM_RETURN_KEY)
+        if not isinstance(release, dict) or not release.get("sequence"):
+            return ""
+        base = conf.get("api", "base_url", fallback="") or ""
+        return f"{base.rstrip('/')}/retrainer/models/{quote(str(release['model']))}#entry-{release['sequence']}"

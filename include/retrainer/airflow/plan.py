@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainPlan:
-    """The shape of `<model>__train`. Days are ISO 8601, times in the unit of their name."""
+    """The shape of a model's DAGs. Days are ISO 8601, times in the unit of their name."""
 
     model: str
     declaration: str
@@ -34,6 +34,11 @@ class TrainPlan:
     poll_seconds: float
     training_days: int
     holdout_days: int
+    approval: bool
+    """Whether a person is asked before each promotion."""
+    approvers: list[str]
+    """Ids of the Airflow users who may answer; empty: everybody who may."""
+    approval_timeout_hours: float
 
     def to_json(self) -> dict[str, object]:
         """The arguments that make an equal plan."""
@@ -63,4 +68,7 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         poll_seconds=runtime.poll_seconds,
         training_days=config.windows.training_days,
         holdout_days=config.windows.holdout_days,
+        approval=config.deployment.approval == "required",
+        approvers=list(config.deployment.approvers),
+        approval_timeout_hours=config.deployment.approval_timeout_hours,
     )

@@ -56,11 +56,25 @@ def build_request(
         model=config.name,
         config=config.model_dump(mode="json"),
         inputs=dict(inputs),
+        params=_asked_for(context, step),
         interval=interval,
         as_of=interval.end,
         seed=config.seed,
         run_id=context["dag_run"].run_id,
     )
+
+
+def _asked_for(context: Context, step: StepName) -> dict[str, JsonValue]:
+    """The form of the run, as the step takes it."""
+    form = context["params"]
+    if step == "rollback":
+        target = str(form["target"])
+        return {
+            "target": target if target == "previous" else int(target),
+            "reason": str(form["reason"]),
+            "actor": context["dag_run"].triggering_user_name or context["dag_run"].run_id,
+        }
+    return {"version": int(form["version"])} if step == "rebuild" else {}
 
 
 def _of_run(context: Context) -> datetime:

@@ -1,16 +1,38 @@
-"""The arguments of Airflow's BaseOperator that tasks here are given one by one; the rest are the DAG's defaults."""
+"""The arguments of Airflow's BaseOperator that tasks here are given."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TypedDict
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import DAG, Asset, BaseNotifier
+
+from retrainer.airflow.notifiers.failure import FailureAlert
+from retrainer.airflow.plan import TrainPlan
+
+_MARGIN = timedelta(minutes=5)
+"""What a task gets on top of its step's own time limit, so that the step is the one to end and can say why."""
 
 
 class TaskOptions(TypedDict, total=False):
     """See airflow.sdk.BaseOperator."""
 
     dag: DAG
+    task_id: str
+    owner: str
     inlets: list[Asset]
     outlets: list[Asset]
     execution_timeout: timedelta
     retries: int
+    retry_delay: timedelta
+    on_failure_callback: BaseNotifier
+
+
+def task_options(plan: TrainPlan, *, slack_connection_id: str) -> TaskOptions:
+    """What every task of the model has: its owner, its retries, its time and the alert when it fails."""
+    return TaskOptions(
+        owner=plan.owner,
+        retries=plan.retries,
+        retry_delay=timedelta(seconds=plan.retry_delay_seconds),
+        execution_timeout=timedelta(minutes=plan.timeout_minutes) + _MARGIN,
+        on_failure_callback=FailureAlert(slack_connection_id, declaration=Path(plan.declaration)),
+    )

@@ -8,29 +8,24 @@ import pendulum
 from airflow.sdk import DAG, AssetOrTimeSchedule, BaseOperator, CronDataIntervalTimetable, Param, chain
 
 from retrainer.airflow.assets import features_asset, model_asset, snapshot_asset, table_asset
-from retrainer.airflow.notifiers.failure import FailureAlert
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
 from retrainer.airflow.steps import INPUTS
-from retrainer.airflow.task_options import TaskOptions
+from retrainer.airflow.task_options import TaskOptions, task_options
 
 if TYPE_CHECKING:
     from retrainer.contracts import StepName
 
-_MARGIN = timedelta(minutes=5)
-"""What a task gets on top of its step's own time limit, so that the step is the one to end and can say why."""
-
 _FIRST_LOOK = timedelta(minutes=10)
 
-
-def train_dag_id(model: str) -> str:
-    """Id of the DAG that trains `model`."""
-    return f"{model}__train"
+_APPROVAL = """- `approve` waits for an answer under *Required Actions*. Nothing is deployed without one;
+  cleared, it asks again.
+"""
 
 
 def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
-    """The DAG of one model: one task for each step, named after it.
+    """The DAG of one model: one task for each step, named after it, and `approve` where a person is to be asked.
 
     It has no end_date, even where the schedule ends: Airflow gives a run that a person starts after a DAG's end_date no
     tasks at all and calls it a success. wait_for_data skips what the clock starts after the end.
@@ -38,7 +33,7 @@ def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
     declaration = Path(plan.declaration)
     start = date.fromisoformat(plan.start)
     dag = DAG(
-        dag_id=train_dag_id(plan.model),
+        dag_id=f"{plan.model}__train",
         description=plan.description,
         schedule=_timetable(plan),
         start_date=pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone),
@@ -46,13 +41,7 @@ def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
         max_active_runs=1,
         tags={"retrainer", "train", plan.model, *plan.tags},
         doc_md=_doc(plan),
-        default_args={
-            "owner": plan.owner,
-            "retries": plan.retries,
-            "retry_delay": timedelta(seconds=plan.retry_delay_seconds),
-            "execution_timeout": timedelta(minutes=plan.timeout_minutes) + _MARGIN,
-            "on_failure_callback": FailureAlert(slack_connection_id, declaration=declaration),
-        },
+        default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
     chain(*_tasks(dag, plan, declaration, project_root))
     # After the tasks: each would get a deep copy of them, and DAG(params=) checks each schema against its meta-schema.
@@ -103,7 +92,22 @@ def _tasks(dag: DAG, plan: TrainPlan, declaration: Path, root: Path) -> list[Bas
     for step in list(INPUTS)[1:]:
         options = TaskOptions(dag=dag, **assets.get(step, {}))
         tasks.append(StepOperator(step=step, declaration=declaration, project_root=root, **options))
+    if plan.approval:
+        tasks.insert(-1, _approve(dag, plan, declaration))
     return tasks
+
+
+def _approve(dag: DAG, plan: TrainPlan, declaration: Path) -> BaseOperator:
+    # Imported here: it costs every parse 0.1 s, and most models ask nobody.
+    from retrainer.airflow.operators.approve import ApproveOperator
+
+    return ApproveOperator(
+        dag=dag,
+        model=plan.model,
+        declaration=declaration,
+        approvers=plan.approvers,
+        response_timeout=timedelta(hours=plan.approval_timeout_hours),
+    )
 
 
 def _timetable(plan: TrainPlan) -> CronDataIntervalTimetable | AssetOrTimeSchedule:
@@ -134,4 +138,4 @@ champion backwards: only a run whose as-of is newer than the champion's may prom
   `snapshot` on. Nothing that was good before has been replaced, the champion serves on.
 - any other task failed after its retries: read the first error of its log, then clear it. Clearing is always safe.
 - `compare` said no: that is a result, not a failure. Its reason is in the log and in the ledger.
-"""
+{_APPROVAL if plan.approval else ""}"""
