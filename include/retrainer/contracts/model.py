@@ -92,6 +92,8 @@ class Registration(Contract):
     version_url: str
     created: bool
     """False when the same request had registered it before."""
+    card_url: str = ""
+    """The model card in MLflow."""
 
 
 class Approval(Contract):

@@ -26,26 +26,6 @@ def document_page(title: str, text: str) -> str:
 
 @cache
 def _html() -> Environment:
-    environment = _environment()
-    environment.autoescape = True
-    return environment
-
-
-@cache
-def _markdown() -> Environment:
-    environment = _environment()
-    environment.autoescape = False  # HTML's escapes are none in Markdown: `finalize` escapes each value instead
-    environment.finalize = markdown.escaped
-    environment.filters |= {
-        "code": markdown.code,
-        "paragraphs": markdown.paragraphs,
-        "rows": lambda rows, *header: markdown.table(header, rows),
-    }
-    environment.globals["link"] = markdown.link
-    return environment
-
-
-def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("retrainer.documents"),
         undefined=StrictUndefined,
@@ -54,11 +34,18 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=True,
     )
-    environment.filters |= {
-        "number": words.number,
-        "signed": words.signed,
-        "moment": words.moment,
-        "between": words.between,
-        "duration": words.duration,
+    environment.filters |= {"number": words.number, "moment": words.moment, "between": words.between}
+    return environment
+
+
+@cache
+def _markdown() -> Environment:
+    """HTML's escapes are none in Markdown: here `finalize` escapes each value instead."""
+    environment = _html().overlay(autoescape=False, finalize=markdown.escaped)
+    environment.filters = {
+        **environment.filters,
+        "code": markdown.code,
+        "rows": lambda rows, *header: markdown.table(header, rows),
     }
+    environment.globals = {**environment.globals, "link": markdown.link}
     return environment

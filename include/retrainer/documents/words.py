@@ -28,6 +28,11 @@ def bounds(low: float | None, high: float | None) -> str:
     return ABSENT if low is None or high is None else f"[{signed(low)}, {signed(high)}]"
 
 
+def own_bounds(low: float | None, high: float | None) -> str:
+    """An interval of values; a dash where there is none."""
+    return ABSENT if low is None or high is None else f"[{number(low)}, {number(high)}]"
+
+
 def moment(value: datetime) -> str:
     """A moment in UTC, to the minute."""
     return f"{value:%Y-%m-%d %H:%M} UTC"

@@ -15,6 +15,7 @@ from retrainer.contracts import (
 )
 from retrainer.registry import CHALLENGER, DIGEST, Versions
 from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.model_documents import DocumentPages, document_pages, write_documents
 from retrainer.steps.provenance import provenance
 from retrainer.steps.tracking import connect_tracking
 
@@ -22,11 +23,12 @@ log = logging.getLogger(__name__)
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
-    """Register the challenger, or find the version that this very request registered before."""
+    """Register the challenger, or find the version that this very request registered before; write its documents."""
     config = declaration(request)
     trained = result_of(request, "train", TrainedModel)
     tracking = connect_tracking(settings)
     versions = Versions(tracking, config.name)
+    pages = document_pages(tracking, config, trained)
     version = versions.find(trained.identity)
     created = version is None
     if version is None:
@@ -36,9 +38,10 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
             source=trained.model_uri,
             run_id=trained.run_id,
             identity=trained.identity,
-            tags=_tags(request, settings, config, trained),
+            tags=_tags(request, settings, config, trained=trained, pages=pages),
             description=f"{_verdict(decision)} as of {request.as_of:%Y-%m-%d}: {decision.reason}",
         )
+    write_documents(tracking, request, version, pages)
     versions.set_alias(CHALLENGER, version.version)
     log.info("%s version %d", "registered as" if created else "was registered before as", version.version)
     return Registration(
@@ -46,11 +49,17 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Registration:
         version=version.version,
         version_url=tracking.version_url(config.name, version.version),
         created=created,
+        card_url=pages.card_url,
     )
 
 
 def _tags(
-    request: StepRequest, settings: RuntimeSettings, config: ModelConfig, trained: TrainedModel
+    request: StepRequest,
+    settings: RuntimeSettings,
+    config: ModelConfig,
+    *,
+    trained: TrainedModel,
+    pages: DocumentPages,
 ) -> dict[str, str]:
     features = result_of(request, "build_features", FeatureSet)
     decision = result_of(request, "compare", Decision)
@@ -70,6 +79,9 @@ def _tags(
         "retrainer.commit": made_by.commit,
         "retrainer.decision": _verdict(decision),
         "retrainer.reason": decision.reason,
+        "retrainer.model_card": pages.card_url,
+        "retrainer.data_sheet": pages.sheet_url,
+        "retrainer.report": decision.report_url,
     }
 
 
