@@ -1,8 +1,10 @@
 """Is the challenger better? Scores on the same unseen rows, a paired interval, a decision in words."""
 
 from retrainer.evaluation.bootstrap import PairedDifference, paired_difference
+from retrainer.evaluation.canonical import canonical_failures
+from retrainer.evaluation.comparison import Candidate, Comparison
 from retrainer.evaluation.curves import Curve, classifier_curves, learning_curve
-from retrainer.evaluation.decide import Comparison, decide, holdout_problem, reject
+from retrainer.evaluation.decide import Verdict, decide, holdout_problem, reject
 from retrainer.evaluation.drawing import (
     curve_svg,
     differences_svg,
@@ -13,14 +15,18 @@ from retrainer.evaluation.drawing import (
     slices_svg,
 )
 from retrainer.evaluation.importance import Importance, column_importance
+from retrainer.evaluation.latency import time_predictions
 from retrainer.evaluation.metric import Predictions, predictions_of, rule_predictions
 
 __all__ = [
+    "Candidate",
     "Comparison",
     "Curve",
     "Importance",
     "PairedDifference",
     "Predictions",
+    "Verdict",
+    "canonical_failures",
     "classifier_curves",
     "column_importance",
     "curve_svg",
@@ -37,4 +43,5 @@ __all__ = [
     "residuals_svg",
     "rule_predictions",
     "slices_svg",
+    "time_predictions",
 ]

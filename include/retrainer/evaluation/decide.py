@@ -1,61 +1,54 @@
 """The decision about a challenger: a pure function of the comparison, with its reason in one sentence."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrainer.config.declaration import ModelConfig
-from retrainer.contracts import Decision, Gate, Interval
+from retrainer.contracts import Decision, Gate
 from retrainer.evaluation.bootstrap import PairedDifference, paired_difference
+from retrainer.evaluation.calibration import calibration_gate
+from retrainer.evaluation.canonical import canonical_gate
+from retrainer.evaluation.comparison import Candidate, Comparison
+from retrainer.evaluation.gain import baseline_gate, champion_gate, floor_gate
+from retrainer.evaluation.input_schema import input_schema_gate
+from retrainer.evaluation.latency import latency_gate, size_gate
 from retrainer.evaluation.metric import Predictions
-
-_MIN_BLOCKS = 5
-"""With fewer days than this a bootstrap of days says nothing."""
+from retrainer.evaluation.slices import MIN_BLOCKS, judge_slices
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Holdout rows newer than either model has seen, and what both say of them.
+class Verdict:
+    """The decision, and the difference on each draw of the bootstrap (float64; None where nothing was drawn)."""
 
-    `label` (float64) and `block` (interval key) have one value a row. `champion_version` is None where the reference is
-    the baseline rule.
-    """
-
-    holdout: Interval
-    label: NDArray[np.float64]
-    block: NDArray[np.object_]
-    challenger: Predictions
-    reference: Predictions
-    champion_version: int | None
+    decision: Decision
+    differences: NDArray[np.float64] | None = field(default=None, repr=False)
 
 
-def decide(config: ModelConfig, comparison: Comparison) -> Decision:
+def decide(config: ModelConfig, comparison: Comparison, candidate: Candidate) -> Verdict:
     """Promote only when every gate passed; the reason names the first that did not.
 
     A holdout that cannot be judged on is a rejection with that reason, never an error and never a NaN in the result.
     """
     problem = holdout_problem(config, comparison.label, comparison.block)
-    if problem:
-        return reject(config, problem, champion_version=comparison.champion_version, rows=len(comparison.label))
-    measured = paired_difference(
-        config.evaluation.metric,
-        comparison.label,
-        (comparison.challenger, comparison.reference),
-        block=comparison.block,
-        resamples=config.evaluation.resamples,
-        confidence=config.evaluation.confidence,
-        seed=config.seed,
+    measured = None if problem else _measure(config, comparison, comparison.reference)
+    if measured is None or not measured.is_finite:
+        problem = problem or f"{config.evaluation.metric} is undefined on the holdout"
+        rows = len(comparison.label)
+        return Verdict(reject(config, problem, champion_version=comparison.champion_version, rows=rows))
+    slices, slice_gates = judge_slices(config, comparison)
+    optional = (
+        *_metric_gates(config, comparison, measured),
+        *slice_gates,
+        *_other_gates(config, comparison, candidate),
     )
-    if not all(map(math.isfinite, (measured.challenger, measured.reference, measured.low, measured.high))):
-        problem = f"{config.evaluation.metric} is undefined on the holdout"
-        return reject(config, problem, champion_version=comparison.champion_version, rows=len(comparison.label))
-    gates = (_gain_gate(config, comparison.champion_version, measured), *_floor_gate(config, measured))
+    gates = tuple(gate for gate in optional if gate is not None)
     failed = [gate for gate in gates if not gate.passed]
-    return Decision(
+    decision = Decision(
         promote=not failed,
-        reason=(failed or list(gates))[0].message,
+        reason=(failed or gates)[0].message,
         metric=config.evaluation.metric,
         reference=_reference(comparison.champion_version),
         champion_version=comparison.champion_version,
@@ -63,13 +56,17 @@ def decide(config: ModelConfig, comparison: Comparison) -> Decision:
         blocks=measured.blocks,
         holdout=comparison.holdout,
         challenger_value=measured.challenger,
+        challenger_low=_finite(measured.challenger_low),
+        challenger_high=_finite(measured.challenger_high),
         reference_value=measured.reference,
         difference=measured.difference,
         low=measured.low,
         high=measured.high,
         confidence=config.evaluation.confidence,
         gates=gates,
+        slices=slices,
     )
+    return Verdict(decision, measured.resampled)
 
 
 def reject(config: ModelConfig, reason: str, *, champion_version: int | None, rows: int = 0) -> Decision:
@@ -93,43 +90,51 @@ def holdout_problem(config: ModelConfig, label: NDArray[np.float64], block: NDAr
     if rows < needed:
         return f"the holdout has {rows} labelled rows, at least {needed} are needed (windows.min_holdout_rows)"
     blocks = len(np.unique(block.astype(str)))
-    if blocks < _MIN_BLOCKS:
-        return f"the holdout has rows of {blocks} intervals, at least {_MIN_BLOCKS} are needed for a bootstrap of them"
+    if blocks < MIN_BLOCKS:
+        what = f"values of {config.evaluation.block}" if config.evaluation.block else "days"
+        return f"the holdout has rows of {blocks} {what}, at least {MIN_BLOCKS} are needed for a bootstrap of them"
     if config.estimator.is_classifier and len(np.unique(label)) < 2:
         return f"the holdout has one class only: every label is {label[0]:g}"
     return None
+
+
+def _metric_gates(config: ModelConfig, comparison: Comparison, measured: PairedDifference) -> tuple[Gate | None, ...]:
+    """Against the champion, against the rule (always for the first model), against the floor."""
+    floor = floor_gate(config, measured)
+    if comparison.champion_version is None:
+        return baseline_gate(config, measured), floor
+    champion = champion_gate(config, comparison.champion_version, measured)
+    if comparison.rule is None:
+        return champion, floor
+    return champion, baseline_gate(config, _measure(config, comparison, comparison.rule)), floor
+
+
+def _other_gates(config: ModelConfig, comparison: Comparison, candidate: Candidate) -> tuple[Gate | None, ...]:
+    sample = (candidate.sample_inputs, candidate.sample_outputs)
+    return (
+        calibration_gate(config, comparison.challenger, comparison.label),
+        canonical_gate(config.gates.canonical, candidate.pipeline, sample),
+        latency_gate(config, candidate.latencies_ms),
+        size_gate(config, candidate.size_bytes),
+        input_schema_gate(config, candidate.sample_inputs, candidate.champion_inputs, candidate.newest),
+    )
+
+
+def _measure(config: ModelConfig, comparison: Comparison, reference: Predictions) -> PairedDifference:
+    return paired_difference(
+        config.evaluation.metric,
+        comparison.label,
+        (comparison.challenger, reference),
+        block=comparison.block,
+        resamples=config.evaluation.resamples,
+        confidence=config.evaluation.confidence,
+        seed=config.seed,
+    )
 
 
 def _reference(champion_version: int | None) -> str:
     return "baseline" if champion_version is None else "champion"
 
 
-def _gain_gate(config: ModelConfig, champion_version: int | None, measured: PairedDifference) -> Gate:
-    first = champion_version is None
-    reference = "the baseline rule" if first else f"champion v{champion_version}"
-    needed = (config.gates.min_gain_over_baseline or 0.0) if first else config.gates.min_gain
-    if measured.low > needed:
-        verdict = f"better than {reference}"
-    elif measured.high < 0:
-        verdict = f"worse than {reference}"
-    else:
-        verdict = f"not shown to be better than {reference}" + (f" by more than {needed:g}" if needed else "")
-    values = f"{config.evaluation.metric} {measured.challenger:.4f} against {measured.reference:.4f}"
-    interval = f"{config.evaluation.confidence:.0%} interval [{measured.low:+.4f}, {measured.high:+.4f}]"
-    return Gate(
-        name="baseline" if first else "superiority",
-        passed=measured.low > needed,
-        value=measured.low,
-        threshold=needed,
-        message=f"{verdict}: {values}, difference {measured.difference:+.4f}, {interval}",
-    )
-
-
-def _floor_gate(config: ModelConfig, measured: PairedDifference) -> tuple[Gate, ...]:
-    floor = config.gates.min_value
-    if floor is None:
-        return ()
-    passed = measured.challenger >= floor
-    relation = "at or above" if passed else "below"
-    message = f"{config.evaluation.metric} {measured.challenger:.4f} is {relation} the floor of {floor:g}"
-    return (Gate(name="floor", passed=passed, value=measured.challenger, threshold=floor, message=message),)
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,5 +1,6 @@
 """Any scikit-learn scorer on predictions that were made once: resampling rows never predicts again."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,16 +21,18 @@ class Predictions:
     """What one model says of some rows, one value a row.
 
     `output` (float64): the value of a regressor, or a classifier's probability of class 1. `classes` (float64, 0 or 1):
-    the classifier's own choice; for a regressor the same as `output`.
+    the classifier's own choice; for a regressor the same as `output`. `probabilities` is false where a classifier gives
+    none and `output` is its decision function squashed.
     """
 
     output: NDArray[np.float64]
     classes: NDArray[np.float64]
     classifier: bool
+    probabilities: bool = True
 
     def take(self, rows: NDArray[np.intp]) -> "Predictions":
         """The predictions of `rows` (positions, repeats allowed)."""
-        return Predictions(self.output[rows], self.classes[rows], self.classifier)
+        return Predictions(self.output[rows], self.classes[rows], self.classifier, self.probabilities)
 
 
 def predictions_of(pipeline: Pipeline, features: pd.DataFrame) -> Predictions:
@@ -50,7 +53,8 @@ def predictions_of(pipeline: Pipeline, features: pd.DataFrame) -> Predictions:
         output = np.asarray(pipeline.predict_proba(features), dtype=np.float64)[:, 1]
         return Predictions(_finite(output), (output > 0.5).astype(np.float64), classifier=True)
     margin = np.asarray(pipeline.decision_function(features), dtype=np.float64)
-    return Predictions(_finite(1 / (1 + np.exp(-margin))), (margin > 0).astype(np.float64), classifier=True)
+    output = _finite(1 / (1 + np.exp(-margin)))
+    return Predictions(output, (margin > 0).astype(np.float64), classifier=True, probabilities=False)
 
 
 def rule_predictions(scores: NDArray[np.float64], *, rows: int, classifier: bool) -> Predictions:
@@ -76,7 +80,10 @@ def scorer(metric: str) -> Score:
         kind = _ReplayedClassifier if predictions.classifier else _ReplayedRegressor
         rows = np.arange(len(label)).reshape(-1, 1)
         target = label.astype(np.int64) if predictions.classifier else label
-        return float(score(kind(predictions), rows, target))
+        try:
+            return float(score(kind(predictions), rows, target))
+        except ValueError:  # such as a Poisson deviance of predictions below 0
+            return math.nan
 
     return of_predictions
 

@@ -3,25 +3,29 @@
 import logging
 from dataclasses import dataclass
 
+import pandas as pd
+
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Decision, Entry, FeatureSet, Interval, StepRequest, TrainedModel
+from retrainer.contracts import Decision, FeatureSet, Interval, StepRequest, TrainedModel
+from retrainer.deployment import standing
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import (
+    Candidate,
     Comparison,
     Predictions,
-    classifier_curves,
     decide,
-    draw_curves,
     holdout_problem,
     predictions_of,
     reject,
     rule_predictions,
+    time_predictions,
 )
 from retrainer.features import feature_columns
 from retrainer.ledger import Ledger
 from retrainer.registry import LoadedModel, Tracking, Versions, load_model, log_results, upload
-from retrainer.steps.examples import read_examples
+from retrainer.steps.evaluation_report import Evaluated, publish
+from retrainer.steps.examples import read_holdout
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.tracking import connect_tracking
 from retrainer.training import Examples, load_rule
@@ -51,56 +55,53 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Decision:
         log.info("this request was decided before, entry %d of the ledger", before.sequence)
         return Decision.model_validate(before.evidence[DECISION])
     tracking = connect_tracking(settings)
-    champion = _load_champion(Versions(tracking, config.name), ledger.champion(config.name))
+    now = standing(ledger.entries(config.name))
+    champion = _load_champion(Versions(tracking, config.name), now.champion)
     try:
-        decision = _decide(tracking, config, features, trained=trained, champion=champion)
+        evaluated = _evaluate(config, features, trained, champion=champion)
     except BadDataError as error:  # what cannot be computed has not been shown
-        decision = reject(config, str(error), champion_version=champion.version if champion else None)
+        evaluated = _rejected(config, str(error), now.champion)
+    decision = evaluated.decision
     log.info("%s: %s", "promote" if decision.promote else "reject", decision.reason)
+    for gate in decision.gates:
+        log.info("gate %s %s: %s", gate.name, "passed" if gate.passed else "FAILED", gate.message)
+    decision = decision.model_copy(update={"report_url": publish(tracking, config, trained, evaluated)})
     _log_decision(tracking, trained, decision)
     return decision
 
 
-def _load_champion(versions: Versions, entry: Entry | None) -> _Champion | None:
-    if entry is None or entry.champion_version is None:
+def _load_champion(versions: Versions, number: int | None) -> _Champion | None:
+    if number is None:
         return None
-    version = versions.get(entry.champion_version)
+    version = versions.get(number)
     if version is None:
         raise ConfigurationError(
-            f"champion v{entry.champion_version} of the ledger is not in the MLflow registry",
+            f"champion v{number} of the ledger is not in the MLflow registry",
             hint="Restore it there: nothing is compared against a model that is gone.",
         )
     return _Champion(load_model(version.source, digest=version.digest), version.version)
 
 
-def _decide(
-    tracking: Tracking,
-    config: ModelConfig,
-    features: FeatureSet,
-    *,
-    trained: TrainedModel,
-    champion: _Champion | None,
-) -> Decision:
+def _evaluate(
+    config: ModelConfig, features: FeatureSet, trained: TrainedModel, *, champion: _Champion | None
+) -> Evaluated:
     version = champion.version if champion else None
     holdout = _unseen(features.holdout, trained, champion)
     if holdout is None:
-        return reject(config, f"champion v{version} learned from all rows of the holdout", champion_version=version)
+        return _rejected(config, f"champion v{version} learned from all rows of the holdout", version)
     columns = tuple(dict.fromkeys((*feature_columns(config), *(champion.model.facts.columns if champion else ()))))
-    rows = read_examples(config, features, window=holdout, known_by=features.as_of, columns=columns)
+    rows, newest = read_holdout(config, features, window=holdout, columns=columns)
     problem = holdout_problem(config, rows.label, rows.block)
     if problem:
-        return reject(config, problem, champion_version=version, rows=len(rows))
+        return _rejected(config, problem, version, rows=len(rows))
     challenger = load_model(trained.model_uri, digest=trained.artifact_digest)
-    comparison = Comparison(
-        holdout=holdout,
-        label=rows.label,
-        block=rows.block,
-        challenger=predictions_of(challenger.pipeline, rows.features),
-        reference=_reference(config, champion, rows),
-        champion_version=version,
-    )
-    _log_curves(tracking, trained, comparison)
-    return decide(config, comparison)
+    comparison = _compare(config, holdout, rows, challenger=challenger, champion=champion)
+    verdict = decide(config, comparison, _candidate(config, challenger, champion, newest=newest))
+    return Evaluated(verdict.decision, comparison, verdict.differences, challenger, rows)
+
+
+def _rejected(config: ModelConfig, reason: str, champion_version: int | None, *, rows: int = 0) -> Evaluated:
+    return Evaluated(reject(config, reason, champion_version=champion_version, rows=rows), None, None, None, None)
 
 
 def _unseen(holdout: Interval, trained: TrainedModel, champion: _Champion | None) -> Interval | None:
@@ -111,20 +112,44 @@ def _unseen(holdout: Interval, trained: TrainedModel, champion: _Champion | None
     return Interval(start=max(ends), end=holdout.end) if max(ends) < holdout.end else None
 
 
-def _reference(config: ModelConfig, champion: _Champion | None, rows: Examples) -> Predictions:
-    if champion is not None:
-        return predictions_of(champion.model.pipeline, rows.features)
+def _compare(
+    config: ModelConfig, holdout: Interval, rows: Examples, *, challenger: LoadedModel, champion: _Champion | None
+) -> Comparison:
+    champion_says = predictions_of(champion.model.pipeline, rows.features) if champion else None
+    asked = champion is None or config.gates.min_gain_over_baseline is not None
+    rule_says = _rule(config, rows) if asked else None
+    reference = champion_says or rule_says
+    assert reference is not None
+    return Comparison(
+        holdout=holdout,
+        label=rows.label,
+        block=rows.block,
+        features=rows.features,
+        challenger=predictions_of(challenger.pipeline, rows.features),
+        reference=reference,
+        champion_version=champion.version if champion else None,
+        rule=rule_says if champion else None,
+    )
+
+
+def _rule(config: ModelConfig, rows: Examples) -> Predictions:
     rule = load_rule(config.evaluation.baseline)
     return rule_predictions(rule(rows.features), rows=len(rows), classifier=config.estimator.is_classifier)
 
 
-def _log_curves(tracking: Tracking, trained: TrainedModel, comparison: Comparison) -> None:
-    if not comparison.challenger.classifier:
-        return
-    models = {"challenger": comparison.challenger}
-    models["champion" if comparison.champion_version else "baseline rule"] = comparison.reference
-    curves = {name: classifier_curves(predictions, comparison.label) for name, predictions in models.items()}
-    upload(tracking, trained.run_id, draw_curves(curves))
+def _candidate(
+    config: ModelConfig, challenger: LoadedModel, champion: _Champion | None, *, newest: pd.DataFrame
+) -> Candidate:
+    timed = config.gates.max_latency_p95_ms is not None
+    return Candidate(
+        pipeline=challenger.pipeline,
+        sample_inputs=challenger.sample_inputs,
+        sample_outputs=challenger.sample_outputs,
+        size_bytes=challenger.size_bytes,
+        latencies_ms=time_predictions(challenger.pipeline, challenger.sample_inputs) if timed else "not asked for",
+        champion_inputs=champion.model.sample_inputs if champion else None,
+        newest=newest,
+    )
 
 
 def _log_decision(tracking: Tracking, trained: TrainedModel, decision: Decision) -> None:

@@ -81,6 +81,7 @@ def _train(
         columns=feature_columns(config),
         training=features.training,
         identity=identity,
+        canonical=config.gates.canonical,
     )
     stored = store_model(
         pipeline, facts, run_id=record.run_id, code=models_folder(config), sample=_sample(pipeline, examples)

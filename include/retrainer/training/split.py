@@ -15,7 +15,8 @@ from retrainer.contracts.columns import INTERVAL, KNOWN_AT, LABEL, TIME
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Rows whose label was known: features (one row an example), label (float64), block (object, interval key)."""
+    """Rows whose label was known: features (one row an example), label (float64), block (object, interval key; of a
+    holdout what is drawn together when models are compared)."""
 
     features: pd.DataFrame
     label: NDArray[np.float64]

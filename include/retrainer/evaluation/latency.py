@@ -1,0 +1,57 @@
+"""What the artifact costs where it serves: the time of a single prediction, and its size."""
+
+import time
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from retrainer.config.declaration import ModelConfig
+from retrainer.contracts import Gate
+from retrainer.evaluation.metric import predictions_of
+
+_PREDICTIONS = 100
+_WARM_UP = 5
+_MEGABYTE = 2**20
+
+
+def time_predictions(pipeline: Pipeline, sample_inputs: pd.DataFrame) -> NDArray[np.float64] | str:
+    """Milliseconds (float64) of each of 100 predictions of one row after another, once warm; or why there are none."""
+    if sample_inputs.empty:
+        return "there are no sample inputs to predict"
+    rows = [sample_inputs.iloc[[place % len(sample_inputs)]] for place in range(_WARM_UP + _PREDICTIONS)]
+    times = []
+    try:
+        for row in rows:
+            start = time.perf_counter()
+            predictions_of(pipeline, row)
+            times.append((time.perf_counter() - start) * 1000)
+    except Exception as error:  # noqa: BLE001 feature code may raise anything, and has not shown its latency then
+        return f"a single row cannot be predicted: {type(error).__name__}: {error}"
+    return np.array(times[_WARM_UP:])
+
+
+def latency_gate(config: ModelConfig, latencies_ms: NDArray[np.float64] | str) -> Gate | None:
+    """The 95th percentile is not above `max_latency_p95_ms`; None where that is null."""
+    most = config.gates.max_latency_p95_ms
+    if most is None:
+        return None
+    if isinstance(latencies_ms, str):
+        return Gate(name="latency", passed=False, threshold=most, message=f"cannot be measured: {latencies_ms}")
+    median, p95 = np.quantile(latencies_ms, [0.5, 0.95]).tolist()
+    passed = p95 <= most
+    relation = "within" if passed else "above"
+    message = f"a single prediction on this machine: p95 {p95:.1f} ms, {relation} {most:g} ms (p50 {median:.1f} ms)"
+    return Gate(name="latency", passed=passed, value=p95, threshold=most, message=message)
+
+
+def size_gate(config: ModelConfig, size_bytes: int) -> Gate | None:
+    """The artifact's files are not larger than `max_size_mb`; None where that is null."""
+    most = config.gates.max_size_mb
+    if most is None:
+        return None
+    size = size_bytes / _MEGABYTE
+    passed = size <= most
+    message = f"the artifact has {size:.2f} MB, {'within' if passed else 'above'} {most:g} MB"
+    return Gate(name="size", passed=passed, value=size, threshold=most, message=message)
