@@ -24,6 +24,11 @@ _APPROVAL = """- `approve` waits for an answer under *Required Actions*. Nothing
 """
 
 
+def train_dag_id(model: str) -> str:
+    """Id of the DAG that trains `model`."""
+    return f"{model}__train"
+
+
 def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
     """The DAG of one model: one task for each step, named after it, and `approve` where a person is to be asked.
 
@@ -33,7 +38,7 @@ def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
     declaration = Path(plan.declaration)
     start = date.fromisoformat(plan.start)
     dag = DAG(
-        dag_id=f"{plan.model}__train",
+        dag_id=train_dag_id(plan.model),
         description=plan.description,
         schedule=_timetable(plan),
         start_date=pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone),
