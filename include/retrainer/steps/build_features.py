@@ -1,12 +1,13 @@
 """build_features: the features of every row of the windows as they were known at its prediction time."""
 
 import logging
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import FeatureSet, Interval, StepRequest, ValidationReport
+from retrainer.contracts import FeatureSet, Interval, StepRequest, TableRef, ValidationReport
 from retrainer.contracts.columns import TIME
 from retrainer.features import FeatureTables, build_features
 from retrainer.snapshots import DataPlace, Partitions, connect, laid_out, open_view, pin, replace_changed
@@ -24,19 +25,25 @@ def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
     training, holdout = windows(config, request)
     uri = DataPlace(settings.data_uri, config.name).features()
     window = Interval(start=training.start, end=holdout.end)
+    ref = build(config, report.snapshot, window=window, uri=uri)
+    return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
+
+
+def build(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval, uri: str) -> TableRef:
+    """Build the features of the rows in `window` into the Delta table at `uri`: only what changed. Pins the table."""
     intervals = config.schedule.intervals(window.start, window.end)
     with connect() as connection:
         views = {}
-        for ref in report.snapshot:
+        for ref in snapshot:
             open_view(connection, ref, f"snapshot_{ref.table}")
             views[ref.table] = f"snapshot_{ref.table}"
         build_features(FeatureTables(connection, views), config, intervals=intervals).to_table(_BUILT)
         built = Partitions(connection, _BUILT, [interval.key for interval in intervals])
         schema = connection.table(_BUILT).limit(0).to_arrow_table().schema
         changed = replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
-    ref = pin(uri, table="features", window=window)
-    log.info("%d rows of features in %s, version %d; %d partitions changed", ref.rows, uri, ref.version, changed)
-    return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
+    pinned = pin(uri, table="features", window=window)
+    log.info("%d rows of features in %s, version %d; %d partitions new", pinned.rows, uri, pinned.version, changed)
+    return pinned
 
 
 def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interval]:

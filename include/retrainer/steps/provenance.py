@@ -29,9 +29,7 @@ class Provenance:
 
 def provenance(config: ModelConfig, root: Path) -> Provenance:
     """Of the model `config` in the project at `root`."""
-    lock = root / _LOCK
-    lock_digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
-    return Provenance(_code_digest(config), lock_digest, _commit(root))
+    return Provenance(code_digest(config, models_folder(config)), lock_digest(root), commit(root))
 
 
 def models_folder(config: ModelConfig) -> Path:
@@ -68,9 +66,11 @@ def training_identity(request: StepRequest, rows: Sequence[str], made_by: Proven
     )
 
 
-def _code_digest(config: ModelConfig) -> str:
-    """Over the Python files of the folders that hold the model's feature module and its rule, by name."""
-    top = models_folder(config)
+def code_digest(config: ModelConfig, top: Path) -> str:
+    """Over the Python files of the folders that hold the model's feature module and its rule, by name.
+
+    `top` is the folder of the top-level package that they are in.
+    """
     modules = (config.features.module, config.evaluation.baseline)
     folders = {top.parent.joinpath(*module.split(".")[:-1]) for module in modules}
     total = hashlib.sha256()
@@ -80,7 +80,14 @@ def _code_digest(config: ModelConfig) -> str:
     return total.hexdigest()
 
 
-def _commit(root: Path) -> str:
+def lock_digest(root: Path) -> str:
+    """Of the lock file of the project at `root`; empty where there is none."""
+    lock = root / _LOCK
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+
+
+def commit(root: Path) -> str:
+    """The commit that the project at `root` is at; empty outside of git."""
     try:
         found = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
