@@ -1,6 +1,6 @@
 """The rules of release: what the ledger's entries come to, and what a decision may change in production."""
 
-from retrainer.deployment.rules import Champion, Plan, plan_release
-from retrainer.deployment.standing import Standing, standing
+from retrainer.deployment.rules import Challenger, Plan, plan_release
+from retrainer.deployment.standing import Standing, standing, standings
 
-__all__ = ["Champion", "Plan", "Standing", "plan_release", "standing"]
+__all__ = ["Challenger", "Plan", "Standing", "plan_release", "standing", "standings"]

@@ -4,11 +4,11 @@ The versions in production form a stack. A promotion puts one on top; a rollback
 So rolling back twice goes back two versions, never back and forth. Pure: entries in, standing out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from retrainer.contracts import Entry
+from retrainer.contracts import Action, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Standing:
 
     `stack` are the versions in production, oldest first, the champion last. `barred` were rolled away from and not put
     back by a person since: no run promotes them again. `archived` have no files any more. `trained_until` is the newest
-    as_of of all that was ever promoted: a challenger must have looked further.
+    as_of of all that was ever in production: a challenger must have looked further.
     """
 
     sequence: int = 0
@@ -37,28 +37,36 @@ class Standing:
         """The version that a rollback goes to: the one before the champion whose files are still there."""
         return next((version for version in reversed(self.stack[:-1]) if version not in self.archived), None)
 
+    def then(self, action: Action, version: int, *, as_of: datetime, at: datetime | None = None) -> "Standing":
+        """Where the model stands after one more entry about `version`, trained as of `as_of` and written at `at`."""
+        after = replace(self, sequence=self.sequence + 1)
+        if action == "archive":
+            return replace(after, archived=self.archived | {version})
+        if action not in ("promote", "rollback"):
+            return after
+        if action == "promote":
+            stack = (*(each for each in self.stack if each != version), version)
+            barred = self.barred - {version}
+        else:
+            stack = (*_below(self.stack, version), version)
+            barred = (self.barred | {*self.stack}) - {*stack}
+        trained_until = max(as_of, self.trained_until or as_of)
+        return replace(after, stack=stack, since=at, barred=barred, trained_until=trained_until)
+
 
 def standing(entries: Sequence[Entry]) -> Standing:
-    """Replay the entries of one model, oldest first."""
-    now = Standing()
-    for entry in entries:
-        now = _after(now, entry)
+    """Where the model stands after all entries of it, oldest first."""
+    *_, now = standings(entries)
     return now
 
 
-def _after(now: Standing, entry: Entry) -> Standing:
-    stack, since, barred = now.stack, now.since, now.barred
-    archived, trained_until = now.archived, now.trained_until
-    if entry.action == "promote":
-        stack, since = (*stack, entry.version), entry.created_at
-        trained_until = max(entry.as_of, trained_until or entry.as_of)
-    elif entry.action == "rollback":
-        kept = (*_below(stack, entry.version), entry.version)
-        barred = (barred | set(stack)) - {*kept}
-        stack, since = kept, entry.created_at
-    elif entry.action == "archive":
-        archived |= {entry.version}
-    return Standing(entry.sequence, stack, since, barred, archived, trained_until)
+def standings(entries: Iterable[Entry]) -> Iterator[Standing]:
+    """Where the model stood before its first entry, and after each."""
+    now = Standing()
+    yield now
+    for entry in entries:
+        now = now.then(entry.action, entry.version, as_of=entry.as_of, at=entry.created_at)
+        yield now
 
 
 def _below(stack: tuple[int, ...], version: int) -> tuple[int, ...]:

@@ -1,15 +1,26 @@
 """Reading and appending entries. Of two processes that append at once, exactly one gets the next place."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, RowMapping, insert, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from retrainer.contracts import Entry, NewEntry
 from retrainer.errors import LedgerConflictError
-from retrainer.ledger.database import open_engine, unavailable
+from retrainer.ledger.database import connect, unavailable
+from retrainer.ledger.lock import exclusive
+from retrainer.ledger.migrate import ensure_schema
 from retrainer.ledger.schema import releases
+
+log = logging.getLogger(__name__)
+
+_TRIES = 100
+"""Each of them lost means that somebody else has written an entry of the same model in between."""
+
+_COLUMNS = [column for column in releases.columns if column.name != "id"]
 
 
 class Ledger:
@@ -20,19 +31,25 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str) -> "Ledger":
-        """The ledger at SQLAlchemy URL `url`; see `retrainer.ledger.database.open_engine` for what it raises."""
-        return cls(open_engine(url))
+        """The ledger at SQLAlchemy URL `url`; its table is made, or brought to the newest schema, where it is not.
+
+        Raises:
+            ConfigurationError: `url` is not usable, or a newer version of Retrainer has changed the schema.
+            LedgerUnavailableError: the database does not answer. The message has no password.
+        """
+        engine = connect(url)
+        ensure_schema(engine)
+        return cls(engine)
+
+    def models(self) -> list[str]:
+        """Names of the models that have entries, in order."""
+        query = select(releases.c.model).distinct().order_by(releases.c.model)
+        with unavailable(self._engine.url), self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def entries(self, model: str) -> Sequence[Entry]:
         """All entries of a model, oldest first."""
-        query = select(releases).where(releases.c.model == model).order_by(releases.c.sequence)
-        with unavailable(self._engine.url), self._engine.connect() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
-
-    def last(self, model: str) -> Entry | None:
-        """The newest entry of a model."""
-        found = self.entries(model)
-        return found[-1] if found else None
+        return self._select(releases.c.model == model)
 
     def champion(self, model: str) -> Entry | None:
         """The entry that put the present champion in place; None while there is no champion."""
@@ -41,7 +58,8 @@ class Ledger:
 
     def find(self, model: str, identity: str) -> Entry | None:
         """The entry that this very request wrote before."""
-        return next((entry for entry in self.entries(model) if entry.identity == identity), None)
+        found = self._select(releases.c.model == model, releases.c.identity == identity)
+        return found[0] if found else None
 
     def append(self, entry: NewEntry, *, after: int) -> Entry:
         """Append `entry` as number `after` + 1, if the sequence still ends with `after` (0: it is empty).
@@ -52,20 +70,54 @@ class Ledger:
         """
         written = Entry(**entry.model_dump(), sequence=after + 1, created_at=datetime.now(UTC))
         row = written.model_dump() | {"evidence": entry.model_dump(mode="json")["evidence"]}
-        try:
-            with unavailable(self._engine.url), self._engine.begin() as connection:
+        with unavailable(self._engine.url), self._engine.begin() as connection:
+            try:
                 connection.execute(insert(releases).values(row))
-        except Exception as error:
-            if isinstance(error.__cause__, IntegrityError):
+            except IntegrityError as error:
                 raise LedgerConflictError(
                     f"another release of {entry.model} took place {after + 1} in the ledger first; nothing was written"
                 ) from error
-            raise
         return written
+
+    def write(self, model: str, identity: str, plan: Callable[[Sequence[Entry]], NewEntry]) -> Entry:
+        """The entry of the request `identity`: the one it wrote before, or else what `plan` makes of the entries.
+
+        Where another entry came first, `plan` is asked again with that one too. What it raises ends the attempt.
+
+        Raises:
+            LedgerConflictError: others came first every time. Nothing was written.
+            LedgerUnavailableError: the database failed. Nothing was written.
+        """
+        for attempt in range(1, _TRIES + 1):
+            entries = self.entries(model)
+            before = next((entry for entry in entries if entry.identity == identity), None)
+            if before is not None:
+                return before
+            try:
+                return self.append(plan(entries), after=entries[-1].sequence if entries else 0)
+            except LedgerConflictError:
+                if attempt == _TRIES:
+                    raise
+                log.info("another release of %s came first; deciding again on what is there now", model)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def exclusive(self, model: str) -> Iterator[None]:
+        """Wait until nobody else is in such a block for `model`, in any process, and keep them out.
+
+        For what follows the ledger and must not be overtaken. Entries are still written meanwhile.
+        """
+        with exclusive(self._engine, model):
+            yield
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Entry]:
+        query = select(*_COLUMNS).where(*conditions).order_by(releases.c.sequence)
+        with unavailable(self._engine.url), self._engine.connect() as connection:
+            return [_entry(row) for row in connection.execute(query).mappings()]
 
 
 def _entry(row: RowMapping) -> Entry:
-    values = {name: value for name, value in row.items() if name != "id"}
+    values = dict(row)
     for name in ("as_of", "created_at"):
         if values[name].tzinfo is None:  # SQLite keeps no time zone; what is written is UTC
             values[name] = values[name].replace(tzinfo=UTC)

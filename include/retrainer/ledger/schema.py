@@ -1,6 +1,11 @@
-"""The ledger's one table."""
+"""The ledger's one table, as the newest migration leaves it."""
 
 from sqlalchemy import JSON, CheckConstraint, Column, DateTime, Integer, MetaData, String, Table, UniqueConstraint
+
+REVISIONS = ("0001", "0002")
+"""The versions of the schema, oldest first; each has its script in `migrations/versions`."""
+
+HEAD = REVISIONS[-1]
 
 metadata = MetaData()
 
@@ -23,7 +28,12 @@ releases = Table(
     UniqueConstraint("model", "sequence", name="one_sequence_per_model"),
     UniqueConstraint("model", "identity", name="one_entry_per_request"),
     CheckConstraint("sequence > 0", name="sequence_is_positive"),
-    CheckConstraint("action IN ('promote', 'reject', 'rollback', 'approve')", name="action_is_known"),
+    CheckConstraint(
+        "action IN ('promote', 'reject', 'rollback', 'approve', 'archive', 'repair')", name="action_is_known"
+    ),
 )
 """Append-only. `champion_version` is the version in production after the entry, null while there is none;
-`previous_version` the one before it; `identity` that of the request that was decided."""
+`previous_version` the one that a rollback would go to; `identity` that of the request that was decided."""
+
+version_table = Table("retrainer_ledger_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's, under a name of our own: another program may use it in the same database. It has one row."""

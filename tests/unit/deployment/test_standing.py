@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from retrainer.contracts import Action, Entry
-from retrainer.deployment import Standing, standing
+from retrainer.deployment import Standing, standing, standings
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
 
@@ -60,3 +60,20 @@ def test_a_rollback_does_not_take_back_how_far_was_looked() -> None:
     found = standing(entries(("promote", 1), ("promote", 5), ("rollback", 1)))
     assert found.trained_until == START + timedelta(days=5)
     assert found.since == START + timedelta(days=3)
+
+
+def test_a_version_put_in_production_by_number_counts_for_how_far_was_looked() -> None:
+    found = standing(entries(("promote", 1), ("reject", 5), ("rollback", 5)))
+    assert found.stack == (1, 5)
+    assert found.trained_until == START + timedelta(days=5)
+
+
+def test_a_version_is_in_the_stack_once() -> None:
+    found = standing(entries(("promote", 1), ("rollback", 2), ("rollback", 3), ("promote", 2)))
+    assert found.stack == (1, 3, 2)
+
+
+def test_standings_begin_before_the_first_entry_and_end_with_the_last() -> None:
+    moves = entries(("promote", 1), ("promote", 2), ("rollback", 1))
+    assert [at.champion for at in standings(moves)] == [None, 1, 2, 1]
+    assert list(standings(moves))[-1] == standing(moves)

@@ -2,60 +2,50 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
-from retrainer.contracts import NewEntry
+from retrainer.contracts import Action
 from retrainer.errors import ConfigurationError, LedgerConflictError, LedgerUnavailableError
 from retrainer.ledger import Ledger
-
-
-def new_entry(identity: str, *, action: str = "promote", version: int = 1, champion: int | None = 1) -> NewEntry:
-    return NewEntry(
-        model="flight_delay",
-        action=action,
-        version=version,
-        previous_version=None,
-        champion_version=champion,
-        as_of=datetime(2013, 7, 8, 4, tzinfo=UTC),
-        identity=identity,
-        actor="airflow run manual",
-        reason="better than the baseline rule",
-        evidence={"decision": {"promote": True}},
-    )
-
-
-@pytest.fixture
-def ledger(tmp_path) -> Ledger:
-    return Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+from tests.unit.ledger.entries import MODEL, new_entry
 
 
 def test_an_entry_reads_back_as_it_was_written(ledger):
     written = ledger.append(new_entry("a"), after=0)
     assert written.sequence == 1
-    assert ledger.entries("flight_delay") == [written]
-    assert ledger.find("flight_delay", "a") == written
+    assert ledger.entries(MODEL) == [written]
+    assert ledger.find(MODEL, "a") == written
     assert written.as_of == datetime(2013, 7, 8, 4, tzinfo=UTC)
 
 
-def test_an_unknown_model_has_no_entries_and_no_champion(ledger):
+def test_an_unknown_model_has_no_entries(ledger):
     assert ledger.entries("nobody") == []
-    assert ledger.last("nobody") is None
-    assert ledger.champion("nobody") is None
+    assert ledger.find("nobody", "a") is None
+    assert ledger.models() == []
 
 
-def test_a_rejection_takes_a_place_and_leaves_the_champion(ledger):
-    first = ledger.append(new_entry("a"), after=0)
-    ledger.append(new_entry("b", action="reject", version=2), after=1)
-    assert ledger.champion("flight_delay") == first
-    assert ledger.last("flight_delay").version == 2
+def test_every_action_has_its_place(ledger):
+    actions = get_args(Action)
+    for place, action in enumerate(actions):
+        ledger.append(new_entry(action, action=action), after=place)
+    assert [(entry.sequence, entry.action) for entry in ledger.entries(MODEL)] == list(enumerate(actions, start=1))
+
+
+def test_models_have_sequences_of_their_own(ledger):
+    ledger.append(new_entry("a", model="zebra"), after=0)
+    ledger.append(new_entry("a", model="apple"), after=0)
+    ledger.append(new_entry("b", model="zebra"), after=1)
+    assert ledger.models() == ["apple", "zebra"]
+    assert [entry.sequence for entry in ledger.entries("zebra")] == [1, 2]
 
 
 def test_a_place_that_is_taken_is_refused_and_nothing_is_written(ledger):
     ledger.append(new_entry("a"), after=0)
     with pytest.raises(LedgerConflictError, match="another release of flight_delay took place 1"):
         ledger.append(new_entry("b"), after=0)
-    assert len(ledger.entries("flight_delay")) == 1
+    assert len(ledger.entries(MODEL)) == 1
 
 
 def test_the_same_request_cannot_be_written_twice(ledger):
@@ -64,33 +54,77 @@ def test_the_same_request_cannot_be_written_twice(ledger):
         ledger.append(new_entry("a"), after=1)
 
 
-def test_of_forty_promotions_at_once_exactly_one_gets_the_next_place(ledger):
-    barrier = threading.Barrier(40)
-    outcomes: list[str] = []
+def test_a_plan_is_asked_again_with_the_entry_that_came_first(ledger):
+    seen = []
 
-    def promote(name: str) -> None:
-        barrier.wait()
-        try:
-            ledger.append(new_entry(name), after=0)
-            outcomes.append("written")
-        except LedgerConflictError:
-            outcomes.append("told")
+    def plan(entries):
+        seen.append(len(entries))
+        if len(seen) == 1:
+            ledger.append(new_entry("first"), after=0)
+        return new_entry("mine", version=2)
 
-    threads = [threading.Thread(target=promote, args=(f"run {number}",)) for number in range(40)]
+    assert ledger.write(MODEL, "mine", plan).sequence == 2
+    assert seen == [0, 1]
+
+
+def test_what_was_written_before_is_returned_and_not_planned_again(ledger):
+    written = ledger.append(new_entry("mine"), after=0)
+    assert ledger.write(MODEL, "mine", lambda entries: pytest.fail("planned again")) == written
+
+
+def test_only_one_at_a_time_is_alone_with_a_model(ledger):
+    inside, overlaps = [], []
+
+    def enter() -> None:
+        for _ in range(5):
+            with ledger.exclusive(MODEL):
+                inside.append(1)
+                overlaps.append(len(inside))
+                ledger.models()  # asks the same database meanwhile
+                inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == ["told"] * 39 + ["written"]
-    assert [entry.sequence for entry in ledger.entries("flight_delay")] == [1]
+    assert overlaps == [1] * 100
 
 
-def test_a_url_that_is_none_is_refused():
-    with pytest.raises(ConfigurationError, match="ledger_url is not a usable SQLAlchemy URL"):
-        Ledger.open("not a url")
+def test_a_lock_is_free_again_after_an_error(ledger):
+    with pytest.raises(ValueError, match="in it"), ledger.exclusive(MODEL):
+        raise ValueError("in it")
+    with ledger.exclusive(MODEL):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("not a url", "ledger_url is not a usable SQLAlchemy URL"),
+        ("mysql://me@localhost/ledger", "must name one of sqlite, postgresql, got mysql"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused(url, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Ledger.open(url)
 
 
 def test_a_database_that_cannot_be_opened_is_named(tmp_path):
     (tmp_path / "ledger.sqlite").mkdir()
     with pytest.raises(LedgerUnavailableError, match="failed: unable to open"):
         Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerUnavailableError, match=r"failed: .*exists"):
+        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite'}")
+
+
+def test_a_server_that_is_down_is_named_without_its_password(postgresql):
+    url = postgresql.url().replace(str(postgresql.port), "9")
+    with pytest.raises(LedgerUnavailableError, match=r"ledger at postgresql.*failed") as caught:
+        Ledger.open(url)
+    assert "not-to-be-told" not in str(caught.value)
+    assert caught.value.exit_status == 1

@@ -1,15 +1,7 @@
 """The same on a real PostgreSQL: its own types, moments with and without a zone, a server that refuses or goes away."""
 
-import getpass
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -20,8 +12,7 @@ from retrainer.sources import arrival, open_engine
 from retrainer.sources.arrow import MOMENT
 from retrainer.sources.extract import Unconvertible, open_source
 from tests.factories import day, make_config, make_settings
-
-PASSWORD = "not-to-be-told"
+from tests.postgres import PASSWORD
 
 TABLES = """
 CREATE TABLE orders (order_id bigint, ordered_at timestamptz, region varchar(10), amount numeric(12, 2),
@@ -38,46 +29,10 @@ SET TIME ZONE 'Asia/Tokyo';
 """
 
 
-def server_user() -> str | None:
-    """Who the server runs as: PostgreSQL refuses root."""
-    if os.getuid() != 0:
-        return getpass.getuser()
-    return "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else None
-
-
 @pytest.fixture(scope="module")
-def server():
-    """URL of the database `postgres` of a server that ends with the tests."""
-    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'retrainer[postgres]'")
-    user, pg_ctl, initdb = server_user(), shutil.which("pg_ctl"), shutil.which("initdb")
-    if user is None or pg_ctl is None or initdb is None:
-        pytest.skip("needs initdb and pg_ctl of PostgreSQL on the PATH, and a user other than root to run it")
-    as_root = os.getuid() == 0
-    with tempfile.TemporaryDirectory(prefix="pg-") as name, socket.socket() as probe:
-        folder = Path(name)
-        if as_root:
-            shutil.chown(folder, user)
-        secret = folder / "secret"
-        secret.write_text(PASSWORD)
-        secret.chmod(0o644)
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        options = {"user": user if as_root else None, "stdout": subprocess.DEVNULL, "cwd": "/"}
-        data = str(folder / "data")
-        subprocess.run(
-            [initdb, "-D", data, "-U", "me", "-A", "scram-sha-256", f"--pwfile={secret}", "--no-sync"],
-            **options,
-            check=True,
-        )
-        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c timezone=Asia/Tokyo -c fsync=off"
-        subprocess.run(
-            [pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", settings, "start"], **options, check=True
-        )
-        try:
-            yield f"postgresql+psycopg://me:{PASSWORD}@127.0.0.1:{port}/postgres"
-        finally:
-            subprocess.run([pg_ctl, "-D", data, "-w", "-m", "immediate", "stop"], **options, check=True)
+def server(postgresql):
+    """URL of a database of its own."""
+    return postgresql.new_database()
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +117,7 @@ def test_a_refused_password_is_not_told(server, tmp_path):
 def test_a_server_that_goes_away_while_rows_are_read_is_named(filled, tmp_path):
     declared, engine = opened(tmp_path, filled)
     killer = sa.create_engine(filled, poolclass=sa.pool.NullPool)
-    others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+    others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 
     def read_on(batches):
         next(batches)

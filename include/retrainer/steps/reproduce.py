@@ -1,0 +1,38 @@
+"""Does a registered version, loaded afresh, still say what it said when it was trained?"""
+
+import logging
+
+from retrainer.errors import UnsafeArtifactError
+from retrainer.evaluation import predictions_of
+from retrainer.registry import Version, load_model
+
+log = logging.getLogger(__name__)
+
+
+def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[str, ...]:
+    """What was checked, in words, one line a check. `recorded` is the digest of the files that the ledger knows.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not give the files.
+        UnsafeArtifactError: the files are not those that were registered, or do not predict as they did.
+    """
+    name = f"{version.name} v{version.version}"
+    if not version.digest:
+        raise UnsafeArtifactError(
+            f"{name} was not registered by Retrainer: no digest of its files is recorded, so it is not loaded"
+        )
+    if recorded is not None and recorded != version.digest:
+        raise UnsafeArtifactError(
+            f"{name} is not loaded: the registry says that the digest of its files is {version.digest}, "
+            f"the ledger {recorded}"
+        )
+    loaded = load_model(version.source, digest=version.digest)
+    output = predictions_of(loaded.pipeline, loaded.sample_inputs).output
+    if output.tobytes() != loaded.sample_outputs.tobytes():
+        raise UnsafeArtifactError(f"{name}, loaded afresh, does not predict what it did when it was trained")
+    rows = len(loaded.sample_inputs)
+    log.info("%s is intact and predicts for %d sample rows what it did when it was trained", name, rows)
+    return (
+        f"files have the recorded digest {version.digest[:12]}",
+        f"{rows} sample rows give the recorded output to the byte",
+    )

@@ -1,0 +1,18 @@
+"""The ledger's databases: each test of `database_url` runs on SQLite and on PostgreSQL."""
+
+import pytest
+
+from retrainer.ledger import Ledger
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path) -> str:
+    """URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return request.getfixturevalue("postgresql").new_database()
+
+
+@pytest.fixture
+def ledger(database_url) -> Ledger:
+    return Ledger.open(database_url)
