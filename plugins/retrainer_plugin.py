@@ -15,10 +15,10 @@ from airflow.plugins_manager import AirflowPlugin
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{colour}'"
-    " stroke-width='2' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M21 12a9 9 0 1 1-3-6.7L21 8'/%3E"
-    "%3Cpath d='M21 3v5h-5'/%3E%3Cpath d='m8.5 12 2.5 2.5 4.5-5'/%3E%3C/svg%3E"
+_ICON = (  # the same in Airflow's light and dark theme
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23fff'"
+    " stroke-width='2.5' stroke-linecap='round'%3E%3Ccircle cx='12' cy='12' r='11' fill='%2316a34a' stroke='none'/%3E"
+    "%3Cpath d='M7 12.5l3.5 3.5 6.5-7.5'/%3E%3C/svg%3E"
 )
 
 
@@ -48,17 +48,8 @@ class RetrainerPlugin(AirflowPlugin):
     """What Airflow is told of."""
 
     name = "retrainer"
-    fastapi_apps = [  # noqa: RUF012 so it is declared by Airflow
-        {"name": "Retrainer", "app": ModelsPage(), "url_prefix": "/retrainer"}
-    ]
+    fastapi_apps = [{"name": "Retrainer", "app": ModelsPage(), "url_prefix": "/retrainer"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
-        {
-            "name": "Models",
-            "href": "retrainer/models",  # relative: to the address that Airflow is served at
-            "url_route": "models",
-            "destination": "nav",
-            "nav_top_level": True,
-            "icon": _ICON.format(colour="%2352525b"),
-            "icon_dark_mode": _ICON.format(colour="%23a1a1aa"),
-        }
+        # href is relative to the address that Airflow is served at
+        {"name": "Models", "href": "retrainer/models", "url_route": "models", "nav_top_level": True, "icon": _ICON}
     ]

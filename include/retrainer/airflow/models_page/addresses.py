@@ -12,7 +12,12 @@ from retrainer.contracts import Decision
 DagKind = Literal["train", "rollback", "rebuild"]
 
 _SUFFIX = "_url"
-_TEXTS = {"version_url": "Version in MLflow", "run_url": "MLflow run", "report_url": "Evaluation report"}
+_TEXTS = {
+    "version_url": "Version in MLflow",
+    "run_url": "MLflow run",
+    "report_url": "Evaluation report",
+    "card_url": "Model card",
+}
 
 
 @dataclass(frozen=True, slots=True)

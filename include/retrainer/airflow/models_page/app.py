@@ -58,7 +58,9 @@ def _add_pages(app: FastAPI, records: Records, pages: Pages) -> None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model!r}, or you may not see it.")
         history = records.history(model)
         shown = _page(history, page=page, entry=entry)
-        return pages.page("model.html", _addresses(request), history=history, page=shown)
+        return pages.page(
+            "model.html", _addresses(request), history=history, page=shown, opened=entry or history.newest_decision
+        )
 
 
 def _page(history: History, *, page: int | None, entry: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import JsonValue, ValidationError
 
 from retrainer.airflow.models_page.addresses import Link, links_in
-from retrainer.airflow.models_page.numbers import number, signed
+from retrainer.airflow.models_page.numbers import signed
 from retrainer.contracts import Approval, Contract, Decision, Entry
 from retrainer.deployment import Standing, standing
 
@@ -55,6 +55,11 @@ class History:
         return next(promoted, None)
 
     @property
+    def newest_decision(self) -> int | None:
+        """The newest entry that has a decision of compare; None where there is none."""
+        return next((line.entry.sequence for line in self.lines if line.decision), None)
+
+    @property
     def pages(self) -> int:
         """Of how many pages the history is; at least one."""
         return max(1, -(-len(self.lines) // PAGE_SIZE))
@@ -84,12 +89,17 @@ def _line(entry: Entry, champion: int | None) -> Line:
     return Line(
         entry=entry,
         headline=_headline(entry, champion),
-        run_id=entry.actor.removeprefix(_RUN) if entry.actor.startswith(_RUN) else "",
+        run_id=_training_run(entry),
         decision=decision,
         measured=_measured(decision) if decision else "",
         approval=_answer(approval) if approval else "",
         links=links_in(entry.evidence, decision),
     )
+
+
+def _training_run(entry: Entry) -> str:
+    decided = entry.action in ("promote", "reject") and entry.actor.startswith(_RUN)
+    return entry.actor.removeprefix(_RUN) if decided else ""
 
 
 def _headline(entry: Entry, champion: int | None) -> str:
@@ -99,27 +109,27 @@ def _headline(entry: Entry, champion: int | None) -> str:
         case "reject":
             return f"v{entry.version} rejected" + (f", v{champion} stays" if champion else ", still no champion")
         case "rollback":
-            return "rolled back" + (f" from v{champion}" if champion else "") + f" to v{entry.version}"
+            return "Rolled back" + (f" from v{champion}" if champion else "") + f" to v{entry.version}"
         case "approve":
             return f"v{entry.version} approved"
         case "archive":
-            return f"files of v{entry.version} deleted"
+            return f"Files of v{entry.version} deleted"
         case "repair":
-            return f"alias set back to v{entry.champion_version or entry.version}"
+            return f"Alias set back to v{entry.champion_version or entry.version}"
 
 
 def _measured(decision: Decision) -> str:
     """What both models were worth on the same rows; empty where the challenger could not be measured."""
     if decision.challenger_value is None:
         return ""
-    words = f"{decision.metric} {number(decision.challenger_value)}"
+    words = f"{decision.metric} {decision.challenger_value:.4f}"
     if decision.reference_value is not None:
         version = f" v{decision.champion_version}" if decision.champion_version else ""
-        words += f" against {number(decision.reference_value)} of the {decision.reference}{version}"
+        words += f" against {decision.reference_value:.4f} of the {decision.reference}{version}"
     if decision.difference is not None:
         words += f": difference {signed(decision.difference)}"
     if decision.low is not None and decision.high is not None:
-        words += f", {decision.confidence:.0%} interval {signed(decision.low)} to {signed(decision.high)}"
+        words += f", {decision.confidence * 100:g} % interval {signed(decision.low)} to {signed(decision.high)}"
     return f"{words}, on {decision.rows:,} rows in {decision.blocks:,} blocks"
 
 
