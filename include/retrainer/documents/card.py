@@ -81,8 +81,8 @@ def _metrics(decision: Decision) -> Iterator[tuple[object, ...]]:
     if decision.challenger_value is None:
         return
     own = words.own_bounds(decision.challenger_low, decision.challenger_high)
-    yield "This version", words.number(decision.challenger_value), f"{interval} {own}"
-    yield words.reference(decision).capitalize(), words.number(decision.reference_value), "-"
+    yield "This version", words.measured(decision.challenger_value), f"{interval} {own}"
+    yield words.reference(decision).capitalize(), words.measured(decision.reference_value), "-"
     yield "Difference", words.signed(decision.difference), f"{interval} {words.bounds(decision.low, decision.high)}"
 
 
@@ -98,7 +98,7 @@ def _slices(decision: Decision) -> Iterator[tuple[object, ...]]:
             item.value,
             f"{item.rows:,}",
             item.status.replace("_", " "),
-            words.number(item.challenger_value),
+            words.measured(item.challenger_value),
             words.signed(item.difference),
             words.bounds(item.low, item.high),
             item.message,

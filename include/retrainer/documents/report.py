@@ -80,7 +80,7 @@ def evaluation_report(
 
 
 def _facts(config: ModelConfig, decision: Decision, trained: TrainedModel) -> list[tuple[str, str]]:
-    metric = f"{words.number(decision.challenger_value)} against {words.number(decision.reference_value)}"
+    metric = f"{words.measured(decision.challenger_value)} against {words.measured(decision.reference_value)}"
     interval = f"{words.signed(decision.difference)}, {decision.confidence:.0%} interval"
     return [
         ("Compared with", words.reference(decision)),
@@ -123,7 +123,7 @@ def _slices(config: ModelConfig, slices: Sequence[SliceResult], evidence: Eviden
     unjudged = [f"{item.column} {item.value} ({item.rows} rows)" for item in slices if item.status == "not_judged"]
     note = (
         "Challenger minus reference on each slice; the intervals are corrected for the number of slices. A slice fails "
-        f"where its interval lies below {words.signed(-config.gates.max_slice_loss or 0.0)}."
+        f"where its interval lies below {words.signed(-config.gates.max_slice_loss)}."
     )
     if unjudged:
         named = ", ".join(unjudged[:20]) + (f" and {len(unjudged) - 20} more" if len(unjudged) > 20 else "")
@@ -137,8 +137,8 @@ def _slices(config: ModelConfig, slices: Sequence[SliceResult], evidence: Eviden
             item.value,
             f"{item.rows:,}",
             _STATUS[item.status],
-            words.number(item.challenger_value),
-            words.number(item.reference_value),
+            words.measured(item.challenger_value),
+            words.measured(item.reference_value),
             words.signed(item.difference),
             words.bounds(item.low, item.high),
             item.message,
@@ -162,7 +162,7 @@ def _samples(reference: str, evidence: Evidence) -> _Section:
     note = f"Rows on which challenger and {reference} disagree most, and rows drawn at random."
     header = ("Why", "Label", "Challenger", reference[:1].upper() + reference[1:], *evidence.inputs)
     rows = [
-        (row.why, *(words.number(value) for value in (row.label, row.challenger, row.reference)), *row.inputs)
+        (row.why, *(words.measured(value) for value in (row.label, row.challenger, row.reference)), *row.inputs)
         for row in evidence.samples
     ]
     return _Section("Sample predictions", note, header=header, rows=rows, samples=True)

@@ -13,14 +13,17 @@ def number(value: float | None) -> str:
     """Four digits that matter; a dash where there is none."""
     if value is None:
         return ABSENT
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value or 0.0:.4g}"
+
+
+def measured(value: float | None) -> str:
+    """A metric: four decimals where it is of their size, so that two of them line up."""
+    return f"{value:.4f}" if value is not None and 0.001 <= abs(value) < 100 else number(value)
 
 
 def signed(value: float | None) -> str:
-    """A difference: with its sign and four decimals, or four digits that matter where that says more."""
-    if value is None:
-        return ABSENT
-    return f"{value:+.4f}" if 0.001 <= abs(value) < 100 or value == 0 else f"{value:+.4g}"
+    """A difference: as `measured`, with its sign."""
+    return f"+{measured(value)}" if value is not None and value > 0 else measured(value)
 
 
 def bounds(low: float | None, high: float | None) -> str:
@@ -30,7 +33,7 @@ def bounds(low: float | None, high: float | None) -> str:
 
 def own_bounds(low: float | None, high: float | None) -> str:
     """An interval of values; a dash where there is none."""
-    return ABSENT if low is None or high is None else f"[{number(low)}, {number(high)}]"
+    return ABSENT if low is None or high is None else f"[{measured(low)}, {measured(high)}]"
 
 
 def moment(value: datetime) -> str:

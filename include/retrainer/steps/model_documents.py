@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.contracts import Decision, FeatureSet, StepRequest, TableRef, TrainedModel, ValidationReport
@@ -118,4 +119,6 @@ def _is_ordered(kind: str) -> bool:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
