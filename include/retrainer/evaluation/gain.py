@@ -12,6 +12,8 @@ def champion_gate(config: ModelConfig, champion_version: int, measured: PairedDi
     margin = config.gates.margin
     if config.gates.test == "superiority" or margin is None:
         return _gain_gate("superiority", config, measured, reference=reference, needed=config.gates.min_gain)
+    if not measured.is_finite:
+        return _undefined("non_inferiority", config, reference=reference, needed=-margin)
     passed = measured.low > -margin
     if measured.low > 0:
         verdict = f"better than {reference}"
@@ -48,8 +50,7 @@ def in_numbers(config: ModelConfig, measured: PairedDifference) -> str:
 
 def _gain_gate(name: str, config: ModelConfig, measured: PairedDifference, *, reference: str, needed: float) -> Gate:
     if not measured.is_finite:
-        message = f"{config.evaluation.metric} against {reference} is undefined on the holdout"
-        return Gate(name=name, passed=False, threshold=needed, message=message)
+        return _undefined(name, config, reference=reference, needed=needed)
     passed = measured.low > needed
     if passed:
         verdict = f"better than {reference}"
@@ -59,3 +60,8 @@ def _gain_gate(name: str, config: ModelConfig, measured: PairedDifference, *, re
         verdict = f"not shown to be better than {reference}" + (f" by more than {needed:g}" if needed else "")
     message = f"{verdict}: {in_numbers(config, measured)}"
     return Gate(name=name, passed=passed, value=measured.low, threshold=needed, message=message)
+
+
+def _undefined(name: str, config: ModelConfig, *, reference: str, needed: float) -> Gate:
+    message = f"{config.evaluation.metric} against {reference} is undefined on the holdout"
+    return Gate(name=name, passed=False, threshold=needed, message=message)

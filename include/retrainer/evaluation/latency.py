@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.contracts import Gate
@@ -17,16 +18,21 @@ _MEGABYTE = 2**20
 
 
 def time_predictions(pipeline: Pipeline, sample_inputs: pd.DataFrame) -> NDArray[np.float64] | str:
-    """Milliseconds (float64) of each of 100 predictions of one row after another, once warm; or why there are none."""
+    """Milliseconds (float64) of each of 100 predictions of one row after another, once warm; or why there are none.
+
+    On one thread: one row leaves nothing to share, and on a busy machine OpenMP's threads wait for each other (30 times
+    as long was measured).
+    """
     if sample_inputs.empty:
         return "there are no sample inputs to predict"
     rows = [sample_inputs.iloc[[place % len(sample_inputs)]] for place in range(_WARM_UP + _PREDICTIONS)]
     times = []
     try:
-        for row in rows:
-            start = time.perf_counter()
-            predictions_of(pipeline, row)
-            times.append((time.perf_counter() - start) * 1000)
+        with threadpool_limits(1):
+            for row in rows:
+                start = time.perf_counter()
+                predictions_of(pipeline, row)
+                times.append((time.perf_counter() - start) * 1000)
     except Exception as error:  # noqa: BLE001 feature code may raise anything, and has not shown its latency then
         return f"a single row cannot be predicted: {type(error).__name__}: {error}"
     return np.array(times[_WARM_UP:])

@@ -160,7 +160,7 @@ def _gate(column: str, results: list[SliceResult], reference: str, loss: float) 
         name=f"slices {column}",
         passed=bool(judged) and not failed,
         value=min(judged, default=None),
-        threshold=-loss,
+        threshold=-loss or 0.0,
         message="; ".join(parts),
     )
 
