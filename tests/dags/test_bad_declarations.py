@@ -48,11 +48,16 @@ def test_a_bad_declaration_is_one_import_error_with_file_line_and_key(
 
     bag = DagBag(PROJECT / "dags")
 
-    assert {"one__train", "three__train", "sample_feed"} == set(bag.dags)
+    assert set(bag.dags) == {"sample_feed", "maintenance", *dags_of("one"), *dags_of("three")}
+    assert bag.dags["maintenance"].task_ids == ["one__archive", "three__archive"]
     (error,) = bag.import_errors.values()
     line = bad.read_text().splitlines().index(at) + 1
     assert f"{bad}:{line}: " in error
     assert message in error
+
+
+def dags_of(model: str) -> list[str]:
+    return [f"{model}__{kind}" for kind in ("train", "rollback", "rebuild")]
 
 
 def test_the_error_is_not_that_of_the_file_with_the_other_dags(declare: Declare) -> None:
@@ -73,11 +78,23 @@ def test_two_files_of_one_model_are_a_mistake_of_the_second(declare: Declare, mo
     assert "one__train" in bag.dags
 
 
-def test_a_task_of_a_model_whose_declaration_broke_says_why(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("file", "dag_id", "task_id"),
+    [
+        ("train.py", "one__train", "snapshot"),
+        ("rollback.py", "one__rollback", "rollback"),
+        ("rebuild.py", "one__rebuild", "rebuild"),
+        ("maintenance.py", "maintenance", "one__archive"),
+    ],
+)
+def test_a_task_of_a_model_whose_declaration_broke_says_why(
+    file: str, dag_id: str, task_id: str, declare: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     declare("one", ("metric: roc_auc", "metric: roc_auk"))
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "one__train")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", task_id)
 
-    (error,) = DagBag(PROJECT / "dags" / "train.py").import_errors.values()
+    (error,) = DagBag(PROJECT / "dags" / file).import_errors.values()
 
     assert "did you mean 'roc_auc'?" in error
 
@@ -120,7 +137,7 @@ def test_the_dag_processor_shows_the_bad_one_and_keeps_the_others(declare: Decla
         dags = dict(connection.execute("select dag_id, is_stale from dag").fetchall())
         errors = connection.execute("select filename, stacktrace from import_error").fetchall()
     connection.close()
-    assert dags == {"one__train": 0, "three__train": 0, "sample_feed": 0}
+    assert dags == dict.fromkeys(("sample_feed", "maintenance", *dags_of("one"), *dags_of("three")), 0)
     ((filename, text),) = errors
     assert filename == "declarations.py"
     assert f"{bad}:115: evaluation.metric: unknown metric 'roc_auk'; did you mean 'roc_auc'?" in text

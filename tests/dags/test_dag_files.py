@@ -22,7 +22,13 @@ def parse(path: Path = PROJECT / "dags") -> DagBag:
 @pytest.fixture
 def bag() -> DagBag:
     found = parse()
-    assert set(found.dags) >= {"flight_delay__train", "sample_feed"}
+    assert set(found.dags) == {
+        "flight_delay__train",
+        "flight_delay__rollback",
+        "flight_delay__rebuild",
+        "maintenance",
+        "sample_feed",
+    }
     assert found.import_errors == {}
     return found
 
@@ -33,7 +39,14 @@ def train(bag: DagBag) -> DAG:
 
 
 def test_there_are_dag_files() -> None:
-    assert [path.name for path in FILES] == ["declarations.py", "sample_feed.py", "train.py"]
+    assert [path.stem for path in FILES] == [
+        "declarations",
+        "maintenance",
+        "rebuild",
+        "rollback",
+        "sample_feed",
+        "train",
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
@@ -46,6 +59,14 @@ def test_every_dag_says_who_owns_it_and_what_to_do_when_it_fails(bag: DagBag) ->
         assert dag.tags
         for part in ("Owner:", "Schedule:", "When a task fails"):
             assert part in dag.doc_md, dag.dag_id
+
+
+def test_every_parameter_says_its_type_what_it_is_called_and_what_it_means(bag: DagBag) -> None:
+    params = [(dag.dag_id, dag.params.get_param(name)) for dag in bag.dags.values() for name in dag.params]
+    assert len(params) > 8
+    for dag_id, param in params:
+        assert {"type", "title"} <= set(param.schema), dag_id
+        assert param.description, dag_id
 
 
 def test_every_task_has_an_owner_retries_a_time_out_and_an_alert(bag: DagBag) -> None:
@@ -146,7 +167,9 @@ def test_links_are_on_the_steps_that_have_something_to_link_to(train: DAG) -> No
     assert {task_id: names for task_id, names in links.items() if names} == {
         "validate_data": ["Data Docs"],
         "train": ["MLflow run"],
-        "register": ["Model version"],
+        "compare": ["Evaluation report"],
+        "register": ["Model version", "Model card"],
+        "deploy": ["Ledger entry", "Model version"],
     }
 
 
@@ -165,9 +188,10 @@ def test_airflow_gives_a_task_more_time_than_its_step_has(train: DAG) -> None:
         assert task.execution_timeout == timedelta(minutes=35)
 
 
-def test_a_task_process_builds_only_its_own_dag(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["train", "rollback", "rebuild"])
+def test_a_task_process_builds_only_its_own_dag(kind: str, declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two", "three"):
         declare(name)
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "two__train")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", f"two__{kind}")
 
-    assert set(parse(PROJECT / "dags" / "train.py").dags) == {"two__train"}
+    assert set(parse(PROJECT / "dags" / f"{kind}.py").dags) == {f"two__{kind}"}

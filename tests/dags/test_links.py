@@ -3,8 +3,17 @@
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time.xcom import XCom
+from airflow.sdk.types import TaskInstanceKey
 
-from retrainer.airflow.links import DataDocsLink, MlflowRunLink, ModelVersionLink
+from retrainer.airflow.links import (
+    DataDocsLink,
+    DeployedVersionLink,
+    EvaluationReportLink,
+    LedgerEntryLink,
+    MlflowRunLink,
+    ModelCardLink,
+    ModelVersionLink,
+)
 
 TASK = BaseOperator(task_id="a_task")
 
@@ -18,7 +27,14 @@ def left(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("link", "field"), [(DataDocsLink(), "docs_url"), (MlflowRunLink(), "run_url"), (ModelVersionLink(), "version_url")]
+    ("link", "field"),
+    [
+        (DataDocsLink(), "docs_url"),
+        (MlflowRunLink(), "run_url"),
+        (EvaluationReportLink(), "report_url"),
+        (ModelVersionLink(), "version_url"),
+        (ModelCardLink(), "card_url"),
+    ],
 )
 def test_a_link_goes_to_the_address_in_the_result(link: MlflowRunLink, field: str, left: dict[str, object]) -> None:
     left["return_value"] = {field: "http://mlflow/x", "rows": 3}
@@ -37,3 +53,38 @@ def test_where_the_data_failed_the_report_is_found_through_the_hint(left: dict[s
     left["hint"] = "The rows are in quarantine; all checks are in http://mlflow/runs/1/data_docs.html"
 
     assert DataDocsLink().get_link(TASK, ti_key=None) == "http://mlflow/runs/1/data_docs.html"
+
+
+RELEASE = {"model": "flight_delay", "sequence": 4, "action": "reject"}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address"),
+    [
+        ("https://air.example/flow/", "https://air.example/flow/retrainer/models/flight_delay#entry-4"),
+        ("", "/retrainer/models/flight_delay#entry-4"),
+    ],
+    ids=["where this Airflow is", "from its root"],
+)
+def test_a_release_goes_to_its_entry_of_the_ledger(
+    base_url: str, address: str, left: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    left["return_value"] = RELEASE
+
+    assert LedgerEntryLink().get_link(TASK, ti_key=None) == address
+
+
+@pytest.mark.parametrize("result", [None, {}, {"model": "flight_delay", "sequence": None}, "text"])
+def test_a_release_that_was_not_written_has_no_link(result: object, left: dict[str, object]) -> None:
+    left["return_value"] = result
+
+    assert LedgerEntryLink().get_link(TASK, ti_key=None) == ""
+
+
+def test_deploy_finds_the_version_in_what_register_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = {"register": {"version_url": "http://mlflow/7"}, "deploy": RELEASE}
+    monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: results[ti_key.task_id])
+    key = TaskInstanceKey("flight_delay__train", "deploy", "a_run", 1, -1)
+
+    assert DeployedVersionLink().get_link(TASK, ti_key=key) == "http://mlflow/7"

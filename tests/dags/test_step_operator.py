@@ -52,11 +52,19 @@ def test_the_request_holds_config_interval_as_of_seed_and_run(declare: Declare, 
 def test_a_step_gets_the_results_of_the_steps_it_builds_on_and_no_others(
     step: str, declare: Declare, runtime: Mock
 ) -> None:
-    results = {name: {"of": name} for name in PIPELINE}
+    results = {name: {"of": name} for name in (*PIPELINE, "approve")}
 
     operator(step, declare()).execute(build_context(interval=NIGHT, results=results))
 
     assert sent_request(runtime).inputs == {name: {"of": name} for name in INPUTS[step]}
+
+
+def test_where_nobody_was_to_be_asked_deploy_gets_no_approval(declare: Declare, runtime: Mock) -> None:
+    results = {name: {"of": name} for name in PIPELINE}
+
+    operator("deploy", declare()).execute(build_context(interval=NIGHT, results=results))
+
+    assert set(sent_request(runtime).inputs) == {"train", "compare", "register"}
 
 
 def test_every_try_of_a_run_sends_the_same_request(declare: Declare, runtime: Mock) -> None:
@@ -203,7 +211,7 @@ def test_a_promotion_is_an_event_of_the_model_that_says_when_and_by_what_kind_of
     task, events = deploy(declare, runtime, "promote")
 
     assert [asset.name for asset in task.outlets] == ["flight_delay.model"]
-    said = {"as_of": "2013-05-27T04:00:00+00:00", "run_id": "a_run", "run_type": "backfill"}
+    said = {"as_of": "2013-05-27T04:00:00+00:00", "run_id": "a_run", "run_type": "backfill", "action": "promote"}
     assert events == {"flight_delay.model": said}
 
 

@@ -83,5 +83,5 @@ class StepExecution:
 
 def _inputs(context: Context, step: StepName) -> Mapping[str, dict[str, JsonValue]]:
     """Results of the steps before, by name. A step that left none (set to success by hand) is left out."""
-    found = {name: context["ti"].xcom_pull(task_ids=name) for name in INPUTS[step]}
+    found = {name: context["ti"].xcom_pull(task_ids=name) for name in INPUTS.get(step, ())}
     return {name: result for name, result in found.items() if result is not None}

@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a run reads and writes, tables aside. The source's URL may hold a password; no dataset does."""
+    """Where a run reads and writes, tables aside. Either address may hold a password; no dataset does."""
 
     source_url: str
     mlflow_uri: str
@@ -107,10 +107,15 @@ def _named(field: str, holder: Mapping[str, Any], request: StepRequest, places: 
     """The datasets that a result holds under `field`."""
     value = holder[field]
     if field == "version":
-        return (Place(places.mlflow_uri, request.model, str(value)),)
+        return (Place(_without_login(places.mlflow_uri), request.model, str(value)),)
     if field == "model_uri":
-        return (Place(places.mlflow_uri, str(value)),)
+        return (Place(_without_login(places.mlflow_uri), str(value)),)
     return map(delta_table, [value] if field == "table" else value)
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _facets(place: Place) -> dict[str, Any]:
