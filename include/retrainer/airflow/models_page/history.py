@@ -14,6 +14,8 @@ from retrainer.deployment import Standing, standing
 PAGE_SIZE = 100
 """Entries on one page of a history."""
 
+_LATEST = 5
+
 _RUN = "airflow run "
 """How the actor of an entry that a run wrote begins; the run's id follows."""
 
@@ -40,46 +42,57 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that the ledger says of a model. `lines` are its entries, the newest first."""
+    """All that the ledger says of a model. `entries` are the newest first."""
 
     model: str
     declared: bool
     standing: Standing
-    lines: tuple[Line, ...]
+    entries: tuple[Entry, ...]
 
     @property
     def champion(self) -> Line | None:
         """The entry with which the version in production was promoted: it has the version's links."""
         version = self.standing.champion
-        promoted = (line for line in self.lines if line.entry.action == "promote" and line.entry.version == version)
-        return next(promoted, None)
+        places = (n for n, e in enumerate(self.entries) if e.action == "promote" and e.version == version)
+        place = next(places, None)
+        return None if place is None else self._line(place)
+
+    @property
+    def latest(self) -> list[Line]:
+        """The newest few."""
+        return self._lines(range(_LATEST))
 
     @property
     def newest_decision(self) -> int | None:
         """The newest entry that has a decision of compare; None where there is none."""
-        return next((line.entry.sequence for line in self.lines if line.decision), None)
+        return next((entry.sequence for entry in self.entries if "decision" in entry.evidence), None)
 
     @property
     def pages(self) -> int:
         """Of how many pages the history is; at least one."""
-        return max(1, -(-len(self.lines) // PAGE_SIZE))
+        return max(1, -(-len(self.entries) // PAGE_SIZE))
 
-    def page(self, number: int) -> tuple[Line, ...]:
+    def page(self, number: int) -> list[Line]:
         """The lines of page `number`, from 1."""
-        return self.lines[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+        return self._lines(range((number - 1) * PAGE_SIZE, number * PAGE_SIZE))
 
     def page_of(self, sequence: int) -> int | None:
         """The page that entry `sequence` is on; None where there is no such entry."""
-        places = (place for place, line in enumerate(self.lines) if line.entry.sequence == sequence)
+        places = (place for place, entry in enumerate(self.entries) if entry.sequence == sequence)
         place = next(places, None)
         return None if place is None else place // PAGE_SIZE + 1
+
+    def _lines(self, places: range) -> list[Line]:
+        return [self._line(place) for place in places[: len(self.entries) - places.start]]
+
+    def _line(self, place: int) -> Line:
+        before = self.entries[place + 1].champion_version if place + 1 < len(self.entries) else None
+        return _line(self.entries[place], before)
 
 
 def history_of(model: str, entries: Sequence[Entry], *, declared: bool) -> History:
     """The history of `model` from all its entries, oldest first."""
-    before = [None, *(entry.champion_version for entry in entries)]
-    lines = [_line(entry, champion) for entry, champion in zip(entries, before, strict=False)]
-    return History(model, declared, standing(entries), tuple(reversed(lines)))
+    return History(model, declared, standing(entries), tuple(reversed(entries)))
 
 
 def _line(entry: Entry, champion: int | None) -> Line:
