@@ -1,10 +1,19 @@
 """What tests of several packages share."""
 
+import itertools
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.postgres import PostgreSQL, running_postgresql
+
+if TYPE_CHECKING:
+    from tests.released import Releases
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +21,24 @@ def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server that ends with the tests; each test takes a database of its own."""
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def trained_model(tmp_path_factory: pytest.TempPathFactory) -> "Releases":
+    """A world with one trained model; each test takes a model name of its own."""
+    from tests.released import train_once  # every ML library: not for tests that need none of them
+
+    folder, before = tmp_path_factory.mktemp("trained"), Path.cwd()
+    home = folder / "home"
+    home.mkdir()
+    os.chdir(home)  # a local MLflow store keeps its artifacts under the working folder
+    try:
+        return train_once(home)
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def releases(trained_model: "Releases") -> "Releases":
+    """A model of which nothing is registered."""
+    return trained_model.another_model(f"model_{next(_numbers)}")

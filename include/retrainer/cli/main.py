@@ -13,6 +13,9 @@ _COMMANDS = {
     "up": ("retrainer.cli.stack:up", "Start Airflow, MLflow and the step host on this machine."),
     "down": ("retrainer.cli.stack:down", "Stop what `retrainer up` started."),
     "demo": ("retrainer.cli.demo:demo", "Play real days through the whole loop."),
+    "history": ("retrainer.cli.history:history", "What was decided about a model, by whom, when and why."),
+    "show": ("retrainer.cli.show:show_command", "One version: since when in production, why, on what evidence."),
+    "rollback": ("retrainer.cli.rollback:rollback", "Put an earlier version in production."),
     "run": ("retrainer.cli.run:run", "Run one step from its JSON request."),
     "step-host": ("retrainer.cli.step_host:step_host", "Serve warm processes for steps on a private socket."),
 }

@@ -51,11 +51,6 @@ class Ledger:
         """All entries of a model, oldest first."""
         return self._select(releases.c.model == model)
 
-    def champion(self, model: str) -> Entry | None:
-        """The entry that put the present champion in place; None while there is no champion."""
-        moves = [entry for entry in self.entries(model) if entry.action in ("promote", "rollback")]
-        return moves[-1] if moves else None
-
     def find(self, model: str, identity: str) -> Entry | None:
         """The entry that this very request wrote before."""
         found = self._select(releases.c.model == model, releases.c.identity == identity)

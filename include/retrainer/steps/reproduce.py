@@ -2,11 +2,13 @@
 
 import logging
 
-from retrainer.errors import UnsafeArtifactError
-from retrainer.evaluation import predictions_of
+from retrainer.errors import BadDataError, UnsafeArtifactError
+from retrainer.evaluation import canonical_failures, predictions_of
 from retrainer.registry import Version, load_model
 
 log = logging.getLogger(__name__)
+
+_MOST_NAMED = 5
 
 
 def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[str, ...]:
@@ -15,6 +17,7 @@ def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[
     Raises:
         TrackingUnavailableError: MLflow does not give the files.
         UnsafeArtifactError: the files are not those that were registered, or do not predict as they did.
+        BadDataError: a canonical input, of those declared when it was trained, does not give what is expected.
     """
     name = f"{version.name} v{version.version}"
     if not version.digest:
@@ -30,9 +33,14 @@ def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[
     output = predictions_of(loaded.pipeline, loaded.sample_inputs).output
     if output.tobytes() != loaded.sample_outputs.tobytes():
         raise UnsafeArtifactError(f"{name}, loaded afresh, does not predict what it did when it was trained")
+    cases = loaded.facts.canonical
+    failures = canonical_failures(cases, loaded.pipeline, loaded.sample_inputs)
+    if failures:
+        raise BadDataError(f"{name} does not pass its canonical inputs: {'; '.join(failures[:_MOST_NAMED])}")
     rows = len(loaded.sample_inputs)
-    log.info("%s is intact and predicts for %d sample rows what it did when it was trained", name, rows)
+    log.info("%s is intact; %d sample rows and %d canonical inputs give what they did", name, rows, len(cases))
     return (
-        f"files have the recorded digest {version.digest[:12]}",
+        f"the files have the recorded digest {version.digest[:12]}",
         f"{rows} sample rows give the recorded output to the byte",
+        f"{len(cases)} canonical inputs give what is expected" if cases else "no canonical input was declared",
     )

@@ -1,0 +1,50 @@
+"""`retrainer history`: the ledger of one model, the newest entry first."""
+
+import json
+from collections.abc import Sequence
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from retrainer.cli.records import check_model, named, one_line, read_settings, show
+from retrainer.contracts import Entry
+from retrainer.ledger import Ledger
+
+_COLOURS = {"promote": "green", "rollback": "yellow", "repair": "yellow", "reject": "red"}
+
+
+@click.command()
+@click.argument("model")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The newest N entries. Default: all.")
+@click.option("--json", "as_json", is_flag=True, help="All there is in each entry, as a JSON array.")
+def history(model: str, limit: int | None, *, as_json: bool) -> None:
+    """What was decided about MODEL, by whom, when and why. Reads the ledger only."""
+    ledger = Ledger.open(read_settings().ledger_url)
+    check_model(ledger, model)
+    entries = list(reversed(ledger.entries(model)))[:limit]
+    if as_json:
+        click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2, ensure_ascii=False))
+    else:
+        show(entries_table(entries))
+
+
+def entries_table(entries: Sequence[Entry]) -> Table:
+    """One row for each entry, in their order."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("entry", justify="right", no_wrap=True)
+    for name in ("when (UTC)", "action", "version", "champion"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("who", overflow="fold")
+    table.add_column("why", overflow="fold")
+    for entry in entries:
+        table.add_row(
+            str(entry.sequence),
+            f"{entry.created_at:%Y-%m-%d %H:%M}",
+            Text(entry.action, style=_COLOURS.get(entry.action, "")),
+            named(entry.version),
+            named(entry.champion_version),
+            Text(one_line(entry.actor)),
+            Text(one_line(entry.reason)),
+        )
+    return table
