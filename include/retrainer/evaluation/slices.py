@@ -4,7 +4,7 @@ The intervals are Student's t on the bootstrap's standard error over the slice's
 after Bonferroni over all judged slices of all columns: quantiles of 2,000 draws do not reach that far out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,6 +27,7 @@ _MOST_NUMBERS = 20
 _MOST_DRAWS = 500
 """Enough for a standard error (to 3 %); metrics that are scored draw by draw would take minutes over all slices."""
 _MOST_NAMED = 10
+_FAULTS = ("failed", "not_judged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,8 @@ def _too_many(comparison: Comparison, column: str) -> Gate | None:
 
 def _gate(column: str, results: list[SliceResult], reference: str, loss: float) -> Gate:
     """`value` is the highest difference that the worst judged slice may still have."""
-    failed = [result for result in results if result.status == "failed"]
-    skipped = [result for result in results if result.status == "not_judged"]
+    reasons = {status: {each.value: _reason(each) for each in results if each.status == status} for status in _FAULTS}
+    failed, skipped = reasons["failed"], reasons["not_judged"]
     judged = [result.high for result in results if result.high is not None]
     worse = f"shown to be worse than {reference}" + (f" by more than {loss:g}" if loss else "")
     parts = [f"{column}: {len(judged)} of {len(results)} values judged"]
@@ -165,8 +166,14 @@ def _gate(column: str, results: list[SliceResult], reference: str, loss: float) 
     )
 
 
-def _named(results: Sequence[SliceResult]) -> str:
-    """Each slice with the reason in its message, ten at most."""
-    named = [f"{result.value} ({result.message.partition(': ')[2]})" for result in results[:_MOST_NAMED]]
-    left = len(results) - len(named)
+def _reason(result: SliceResult) -> str:
+    """The message without its verdict; of a slice that was not judged without what would be needed."""
+    reason = result.message.partition(": ")[2]
+    return reason.partition(",")[0] if result.status == "not_judged" else reason
+
+
+def _named(reasons: Mapping[str, str]) -> str:
+    """Each slice with its reason, ten at most."""
+    named = [f"{value} ({reason})" for value, reason in list(reasons.items())[:_MOST_NAMED]]
+    left = len(reasons) - len(named)
     return ", ".join(named) + (f" and {left} more" if left else "")

@@ -328,8 +328,7 @@ def test_a_slice_with_too_few_rows_says_so_and_is_not_passed_silently():
     assert results[1].low is None
     assert gate.passed
     assert gate.message == (
-        "region: 1 of 2 values judged; none shown to be worse than champion v3; "
-        "not judged: south (10 rows, at least 200 are needed)"
+        "region: 1 of 2 values judged; none shown to be worse than champion v3; not judged: south (10 rows)"
     )
 
 
@@ -422,6 +421,24 @@ def test_one_failed_gate_rejects_and_is_the_reason():
     decision = decide(config, found, candidate(size_bytes=2**40)).decision
     assert not decision.promote
     assert decision.reason == "the artifact has 1048576.00 MB, above 500 MB"
+
+
+def test_a_challenger_that_is_better_overall_and_worse_on_a_slice_is_not_promoted():
+    region = np.where(np.arange(1400) // 14 % 7 == 3, "north", "south")  # a seventh, on every day
+    config = make_config(**REGRESSION, gates={"slices": ["region"], "max_calibration_error": None})
+    found = comparison({"region": region}, worse=region == "north")
+    decision = decide(config, found, candidate()).decision
+    assert decision.gates[0].passed
+    assert decision.low > 0
+    assert not decision.promote
+    assert decision.reason.startswith("region: 2 of 2 values judged; shown to be worse than champion v3 for north")
+
+
+def test_an_equal_challenger_is_not_promoted():
+    found = comparison({})
+    same = Comparison(HOLDOUT, found.label, found.block, found.features, found.reference, found.reference, 3)
+    decision = decide(make_config(**REGRESSION), same, candidate()).decision
+    assert (decision.promote, decision.low, decision.high) == (False, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e308])
