@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, brier_score_loss, mean_absolute_error, roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, mean_absolute_error, roc_auc_score
 
 from retrainer.evaluation import Predictions, paired_difference
 from retrainer.evaluation.bootstrap import _values
@@ -34,6 +34,7 @@ def holdout() -> dict[str, np.ndarray]:
     [
         ("roc_auc", roc_auc_score),
         ("accuracy", lambda y, p: accuracy_score(y, p > 0.5)),
+        ("neg_log_loss", lambda y, p: -log_loss(y, p)),
         ("neg_brier_score", lambda y, p: -brier_score_loss(y, p)),
     ],
 )
@@ -111,3 +112,19 @@ def test_more_rows_on_one_day_do_not_narrow_the_interval_as_independent_rows_wou
         seed=1,
     )
     assert (by_day.high - by_day.low) > 5 * (by_row.high - by_row.low)
+
+
+def test_with_fourteen_days_the_interval_of_a_mean_is_that_of_student_or_wider(holdout):
+    generator = np.random.default_rng(6)
+    gains = generator.normal(size=14)  # one row a day: the difference of a day is the gain
+    label, block = np.zeros(14), np.arange(14).astype(object)
+    models = (regressor(5 - gains), regressor(np.full(14, 5.0)))
+    found = paired_difference(
+        "neg_mean_absolute_error", label, models, block=block, resamples=20_000, confidence=0.9, seed=1
+    )
+    reach = 1.7709 * gains.std(ddof=1) / np.sqrt(14)  # the 95 % quantile of t with 13 degrees of freedom
+    assert found.difference == pytest.approx(gains.mean())
+    assert found.low <= gains.mean() - reach * 0.98
+    assert found.high >= gains.mean() + reach * 0.98
+    assert found.high - found.low == pytest.approx(2 * reach, rel=0.1)
+    assert len(found.resampled) == 20_000

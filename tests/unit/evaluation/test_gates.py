@@ -424,7 +424,7 @@ def test_one_failed_gate_rejects_and_is_the_reason():
 
 
 def test_a_challenger_that_is_better_overall_and_worse_on_a_slice_is_not_promoted():
-    region = np.where(np.arange(1400) // 14 % 7 == 3, "north", "south")  # a seventh, on every day
+    region = np.where(np.arange(1400) // 14 % 5 == 3, "north", "south")  # a fifth, on every day
     config = make_config(**REGRESSION, gates={"slices": ["region"], "max_calibration_error": None})
     found = comparison({"region": region}, worse=region == "north")
     decision = decide(config, found, candidate()).decision
