@@ -162,7 +162,7 @@ def _samples(reference: str, evidence: Evidence) -> _Section:
     note = f"Rows on which challenger and {reference} disagree most, and rows drawn at random."
     header = ("Why", "Label", "Challenger", reference[:1].upper() + reference[1:], *evidence.inputs)
     rows = [
-        (row.why, *(words.measured(value) for value in (row.label, row.challenger, row.reference)), *row.inputs)
+        (row.why, words.number(row.label), words.measured(row.challenger), words.measured(row.reference), *row.inputs)
         for row in evidence.samples
     ]
     return _Section("Sample predictions", note, header=header, rows=rows, samples=True)

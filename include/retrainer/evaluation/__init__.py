@@ -8,7 +8,6 @@ from retrainer.evaluation.decide import Verdict, decide, holdout_problem, reject
 from retrainer.evaluation.drawing import (
     curve_svg,
     differences_svg,
-    draw_curves,
     importance_svg,
     predicted_svg,
     residuals_svg,
@@ -32,7 +31,6 @@ __all__ = [
     "curve_svg",
     "decide",
     "differences_svg",
-    "draw_curves",
     "holdout_problem",
     "importance_svg",
     "learning_curve",

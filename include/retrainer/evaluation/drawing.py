@@ -1,6 +1,6 @@
-"""Charts of a comparison: pictures to keep beside a run, and SVG to stand inside a page.
+"""Charts of a comparison, as SVG that stands inside a page.
 
-An SVG has no script and no font and asks for nothing; its ids begin with the chart's name, so several stand in one
+A chart has no script and no font and asks for nothing; its ids begin with the chart's name, so several stand in one
 page; its text has the colour of the page around it; equal numbers give equal bytes.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -53,25 +52,6 @@ _STYLE: dict[Any, object] = {
     "lines.linewidth": 1.5,
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _TEXT),
 }
-
-
-def draw_curves(models: Mapping[str, Mapping[str, Curve]]) -> dict[str, bytes]:
-    """One PNG for each kind of curve, with a line for each model: `models` is {model name: {kind: curve}}."""
-    pictures = {}
-    for kind, (x_label, y_label) in _AXES.items():
-        figure = Figure(figsize=(5, 4), dpi=110, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        for name, curves in models.items():
-            axes.plot(*curves[kind], label=name, marker="o" if kind == "reliability" else None, linewidth=1.5)
-        if kind != "precision_recall":
-            axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="dotted")
-        axes.set(xlabel=x_label, ylabel=y_label, xlim=(0, 1), ylim=(0, 1))
-        axes.legend()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        pictures[f"curves/{kind}.png"] = buffer.getvalue()
-    return pictures
 
 
 def curve_svg(kind: str, curves: Mapping[str, Curve]) -> str:
