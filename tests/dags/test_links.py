@@ -14,6 +14,7 @@ from retrainer.airflow.links import (
     ModelCardLink,
     ModelVersionLink,
 )
+from retrainer.airflow.models_page.addresses import Addresses
 
 TASK = BaseOperator(task_id="a_task")
 
@@ -61,8 +62,8 @@ RELEASE = {"model": "flight_delay", "sequence": 4, "action": "reject"}
 @pytest.mark.parametrize(
     ("base_url", "address"),
     [
-        ("https://air.example/flow/", "https://air.example/flow/retrainer/models/flight_delay#entry-4"),
-        ("", "/retrainer/models/flight_delay#entry-4"),
+        ("https://air.example/flow/", "https://air.example/flow/retrainer/models/flight_delay?entry=4#entry-4"),
+        ("", "/retrainer/models/flight_delay?entry=4#entry-4"),
     ],
     ids=["where this Airflow is", "from its root"],
 )
@@ -73,6 +74,7 @@ def test_a_release_goes_to_its_entry_of_the_ledger(
     left["return_value"] = RELEASE
 
     assert LedgerEntryLink().get_link(TASK, ti_key=None) == address
+    assert address.endswith(Addresses("/").entry("flight_delay", 4))
 
 
 @pytest.mark.parametrize("result", [None, {}, {"model": "flight_delay", "sequence": None}, "text"])

@@ -84,4 +84,6 @@ class LedgerEntryLink(BaseOperatorLink):
         if not isinstance(release, dict) or not release.get("sequence"):
             return ""
         base = conf.get("api", "base_url", fallback="") or ""
-        return f"{base.rstrip('/')}/retrainer/models/{quote(str(release['model']))}#entry-{release['sequence']}"
+        model, entry = quote(str(release["model"]), safe=""), release["sequence"]
+        # As in models_page.addresses, whose import a task's process is spared.
+        return f"{base.rstrip('/')}/retrainer/models/{model}?entry={entry}#entry-{entry}"
