@@ -1,7 +1,16 @@
 """Runs, models and versions in MLflow. The only package that imports it; its errors leave here as Retrainer's own."""
 
 from retrainer.registry.archive import delete_files
-from retrainer.registry.artifact import CODE, LoadedModel, ModelFacts, load_model, model_files, own_code, read_sample
+from retrainer.registry.artifact import (
+    CODE,
+    LoadedModel,
+    ModelFacts,
+    load_model,
+    model_files,
+    own_code,
+    read_facts,
+    read_sample,
+)
 from retrainer.registry.client import Tracking, connect
 from retrainer.registry.contents import content_digest, saved_content_digest
 from retrainer.registry.runs import (
@@ -57,6 +66,7 @@ __all__ = [
     "log_results",
     "model_files",
     "own_code",
+    "read_facts",
     "read_sample",
     "saved_content_digest",
     "start_run",

@@ -87,7 +87,7 @@ def load_model(model_uri: str, *, digest: str) -> LoadedModel:
         UnsafeArtifactError: the files are gone, differ from `digest`, or hold types that nobody reviewed.
     """
     with model_files(model_uri, digest=digest) as folder:
-        facts = ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
+        facts = read_facts(folder)
         with own_code(folder, facts.feature_module):
             pipeline = _load_pipeline(folder / MODEL_FILE, facts)
         inputs, outputs = read_sample(folder)
@@ -116,6 +116,11 @@ def own_code(folder: Path, module: str) -> Iterator[None]:
     """For the time being `module` and all beside it are imported from what was saved with the model in `folder`."""
     with _IMPORTING, _imported_from(folder / CODE, module.partition(".")[0]):
         yield
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """The facts saved with the model in `folder`."""
+    return ModelFacts.from_json((folder / EXTRA / FACTS_FILE).read_bytes())
 
 
 def read_sample(folder: Path) -> tuple[pd.DataFrame, NDArray[np.float64]]:

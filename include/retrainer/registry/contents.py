@@ -14,14 +14,14 @@ from retrainer.contracts import digest_json
 from retrainer.registry.artifact import MODEL_FILE
 
 _SCHEMA = "schema.json"
-_IDENTITY = "__id__"
+_ADDRESS = "__id__"
 
 
 def saved_content_digest(model: Path) -> str:
     """SHA-256 (hex) of the content of the model saved in a folder: the same for two models of the same content.
 
-    A skops file is a zip with the times of its members; it numbers objects by their addresses in memory and names
-    arrays after them. Here objects are numbered in the order in which they come, and arrays go by their bytes.
+    A skops file is a zip with the times of its members; it tells objects apart by their addresses in memory and names
+    arrays after them. Here arrays go by their bytes, and which objects are one in memory does not count.
     """
     return _content_digest(model / MODEL_FILE)
 
@@ -37,21 +37,13 @@ def content_digest(pipeline: Pipeline) -> str:
 def _content_digest(file: Path) -> str:
     with zipfile.ZipFile(file) as archive:
         members = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
-        return digest_json(_renamed(json.loads(archive.read(_SCHEMA)), members, {}))
+        return digest_json(_content(json.loads(archive.read(_SCHEMA)), members))
 
 
-def _renamed(value: JsonValue, members: dict[str, str], numbers: dict[str, JsonValue]) -> JsonValue:
-    """`value` with objects numbered from 0, and members of the zip replaced by their digests."""
+def _content(value: JsonValue, members: dict[str, str]) -> JsonValue:
+    """`value` without addresses, and with the digests of members of the zip in the place of their names."""
     if isinstance(value, list):
-        return [_renamed(item, members, numbers) for item in value]
-    if not isinstance(value, dict):
-        return value
-    renamed: dict[str, JsonValue] = {}
-    for key, item in value.items():
-        if key == _IDENTITY:
-            renamed[key] = numbers.setdefault(str(item), len(numbers))
-        elif key == "file" and isinstance(item, str):
-            renamed[key] = members.get(item, item)
-        else:
-            renamed[key] = _renamed(item, members, numbers)
-    return renamed
+        return [_content(item, members) for item in value]
+    if isinstance(value, dict):
+        return {key: _content(item, members) for key, item in value.items() if key != _ADDRESS}
+    return members.get(value, value) if isinstance(value, str) else value

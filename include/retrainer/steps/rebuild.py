@@ -8,7 +8,6 @@ import importlib.metadata
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +16,15 @@ from retrainer.contracts import FeatureSet, Interval, Rebuild, StepRequest
 from retrainer.errors import ConfigurationError
 from retrainer.evaluation import predictions_of
 from retrainer.features import feature_columns
-from retrainer.registry import CODE, content_digest, model_files, own_code, read_sample, saved_content_digest
+from retrainer.registry import (
+    CODE,
+    content_digest,
+    model_files,
+    own_code,
+    read_facts,
+    read_sample,
+    saved_content_digest,
+)
 from retrainer.snapshots import read_again
 from retrainer.steps.build_features import build, windows
 from retrainer.steps.examples import read_examples
@@ -25,7 +32,7 @@ from retrainer.steps.provenance import Provenance, code_digest, commit, lock_dig
 from retrainer.steps.rebuild_checks import Outcome, first_difference, rebuild_checks
 from retrainer.steps.recorded import Recorded, read_recorded
 from retrainer.steps.tracking import connect_tracking
-from retrainer.training import Examples, check_examples, examples_digest, fit, search_parameters
+from retrainer.training import check_examples, examples_digest, fit, search_parameters
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +94,10 @@ def _features(recorded: Recorded) -> Iterator[FeatureSet]:
 def _train_again(recorded: Recorded, features: FeatureSet, *, files: Path, root: Path) -> Outcome:
     """Train with the code that is in `files`, and take down what came out."""
     config = recorded.config
-    examples = _examples(recorded, features, window=features.training, known_by=features.holdout.start)
-    holdout = _examples(recorded, features, window=features.holdout, known_by=features.as_of)
+    columns = _columns(recorded, files)
+    training, holdout = features.training, features.holdout
+    examples = read_examples(config, features, window=training, known_by=holdout.start, columns=columns)
+    judged = read_examples(config, features, window=holdout, known_by=features.as_of, columns=columns)
     check_examples(config, examples)
     inputs, recorded_outputs = read_sample(files)
     with own_code(files, config.features.module):
@@ -102,7 +111,7 @@ def _train_again(recorded: Recorded, features: FeatureSet, *, files: Path, root:
         libraries=_changed_libraries(files / _REQUIREMENTS),
         snapshot=features.snapshot,
         features=features.table,
-        identity=_identity(recorded, [examples_digest(examples), examples_digest(holdout)]),
+        identity=_identity(recorded, [examples_digest(examples), examples_digest(judged)]),
         parameters=parameters,
         outputs=outputs,
         recorded_outputs=recorded_outputs,
@@ -111,9 +120,10 @@ def _train_again(recorded: Recorded, features: FeatureSet, *, files: Path, root:
     )
 
 
-def _examples(recorded: Recorded, features: FeatureSet, *, window: Interval, known_by: datetime) -> Examples:
-    columns = feature_columns(recorded.config)
-    return read_examples(recorded.config, features, window=window, known_by=known_by, columns=columns)
+def _columns(recorded: Recorded, files: Path) -> tuple[str, ...]:
+    """The columns of the examples, in the order in which the model was given them."""
+    columns, given = feature_columns(recorded.config), read_facts(files).columns
+    return given if {*given} == {*columns} else columns
 
 
 def _identity(recorded: Recorded, rows: list[str]) -> str:
