@@ -1,0 +1,109 @@
+"""`retrainer rebuild`: train a registered version again from its registry entry, and say match or mismatch."""
+
+import logging
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from retrainer.cli.records import named, one_line, parse_version, read_settings, show
+from retrainer.config.declaration import Limits as DeclaredLimits
+from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import Interval, Rebuild, RebuildCheck, StepRequest
+from retrainer.errors import ConfigurationError, RetrainerError
+from retrainer.runtimes.limits import Limits
+from retrainer.runtimes.process import ProcessRuntime
+
+EXIT_MISMATCH = 1
+
+_DEFAULT = DeclaredLimits()
+_SHOWN = 12
+_VERDICTS = {
+    True: Text("same", style="green"),
+    False: Text("differs", style="red"),
+    None: Text("not compared", style="dim"),
+}
+
+
+@click.command()
+@click.argument("model_version", metavar="MODEL@VERSION")
+@click.option("--json", "as_json", is_flag=True, help="Every check in full, as a JSON object.")
+@click.option("--memory-mb", type=click.IntRange(256), default=_DEFAULT.memory_mb, show_default=True)
+@click.option("--timeout-minutes", type=click.IntRange(1), default=_DEFAULT.timeout_minutes, show_default=True)
+@click.option("--verbose", is_flag=True, help="Show the log of the step on stderr.")
+def rebuild(model_version: str, *, as_json: bool, memory_mb: int, timeout_minutes: int, verbose: bool) -> None:
+    """Train a version of MODEL again from its registry entry alone, and compare.
+
+    Data, configuration and code are those that were pinned with the version; nothing of production is touched. Exit
+    status: 0 the same version came out; 1 another one did; 78 it cannot be rebuilt (no such version, archived, data
+    gone).
+    """
+    model, at, text = model_version.partition("@")
+    if not model or not at:
+        raise ConfigurationError(f"name a version, such as {model or 'flight_delay'}@7, got {model_version!r}")
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s", stream=sys.stderr)
+    limits = Limits(memory_mb=memory_mb, time_seconds=timeout_minutes * 60)
+    rebuilt = _run(_request(model, parse_version(text)), read_settings(), limits)
+    if as_json:
+        click.echo(rebuilt.model_dump_json(indent=2))
+    else:
+        show(Group(_table(rebuilt), Text()))
+        click.echo(_verdict(rebuilt))
+    if not rebuilt.matches:
+        sys.exit(EXIT_MISMATCH)
+
+
+def _request(model: str, version: int) -> StepRequest:
+    """Interval and as_of only say when it was asked for: those of the training are in the registry."""
+    now = datetime.now(UTC)
+    return StepRequest(
+        step="rebuild",
+        model=model,
+        config={},
+        params={"version": version},
+        interval=Interval(start=now - timedelta(days=1), end=now),
+        as_of=now,
+        seed=0,
+        run_id=f"cli__{uuid.uuid4()}",
+    )
+
+
+def _run(request: StepRequest, settings: RuntimeSettings, limits: Limits) -> Rebuild:
+    """Run the step as Airflow's tasks do: forked from the step host where there is one, else as a plain process."""
+    runtime = ProcessRuntime(
+        environment=settings.child_environment(), socket_path=settings.step_host_socket, limits=limits
+    )
+    outcome = runtime.run(request, logging.getLogger(__name__).info)
+    try:
+        return Rebuild.model_validate(outcome.require_result(request.step))
+    except RetrainerError as error:
+        error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
+        raise
+
+
+def _table(rebuilt: Rebuild) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("check", "verdict", "then", "now", "in words"):
+        table.add_column(name, no_wrap=name != "in words", overflow="fold")
+    for check in rebuilt.checks:
+        table.add_row(check.name, _VERDICTS[check.matches], *_values(check), Text(one_line(check.message)))
+    return table
+
+
+def _values(check: RebuildCheck) -> tuple[Text, Text]:
+    """What was expected and what was found, cut short; the second is left out where it is the same."""
+    found = check.found[:_SHOWN] if check.found != check.expected else ""
+    return Text(check.expected[:_SHOWN]), Text(found)
+
+
+def _verdict(rebuilt: Rebuild) -> str:
+    name = f"{rebuilt.model} {named(rebuilt.version)}"
+    if not rebuilt.matches:
+        return f"Mismatch: {name} was not rebuilt; the first thing that differs is: {rebuilt.first_difference}."
+    noted = [check.name for check in rebuilt.checks if check.matches is False]
+    without_effect = f" ({' and '.join(noted)} differ, without effect)" if noted else ""
+    return f"Match: {name} was rebuilt; data are the same, predictions are equal to the byte{without_effect}."
