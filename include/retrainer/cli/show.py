@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import click
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -53,7 +53,7 @@ def _page(record: VersionRecord, *, with_entries: bool) -> Group:
     for name, text in _facts(record):
         facts.add_row(name, Text(text))
     title = Text(f"{record.model} {named(record.version)}: {record.state}", style="bold")
-    parts = [title, facts]
+    parts: list[RenderableType] = [title, facts]
     if with_entries:
         parts += [Text(), entries_table(list(reversed(record.entries)))]
     return Group(*parts)

@@ -48,6 +48,14 @@ def database_file(url: URL) -> Path | None:
     return Path(url.database) if is_file and url.database else None
 
 
+def outside_pool(engine: Engine) -> Engine:
+    """The same database, each connection opened for the purpose and closed after it.
+
+    For what holds a connection for long: the pool would run dry where many threads do, and each asks for one more.
+    """
+    return create_engine(engine.url, **(_options(engine.url) | {"pool_pre_ping": False, "poolclass": NullPool}))
+
+
 @contextmanager
 def unavailable(url: URL) -> Iterator[None]:
     """Errors of the database, as LedgerUnavailableError that names it without its password."""
@@ -63,8 +71,7 @@ def unavailable(url: URL) -> Iterator[None]:
 def _options(url: URL) -> dict[str, object]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": _BUSY_SECONDS}}
-    # A step asks a handful of questions. A pool would run dry where many threads each hold a lock and ask for more.
-    return {"poolclass": NullPool, "connect_args": {"connect_timeout": _CONNECT_SECONDS}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_SECONDS}}
 
 
 def _durable(connection: object, _: ConnectionPoolEntry) -> None:

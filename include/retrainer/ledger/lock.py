@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, func, select
 
-from retrainer.ledger.database import database_file, unavailable
+from retrainer.ledger.database import database_file, outside_pool, unavailable
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return
-    with unavailable(engine.url), engine.begin() as connection:
+    with unavailable(engine.url), outside_pool(engine).begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(_key(name))))
         yield
 

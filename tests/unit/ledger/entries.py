@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from retrainer.contracts import Action, NewEntry
 
 MODEL = "flight_delay"
+AS_OF = datetime(2013, 7, 8, 4, tzinfo=UTC)
 
 
 def new_entry(
@@ -16,7 +17,7 @@ def new_entry(
         version=version,
         previous_version=None,
         champion_version=champion,
-        as_of=datetime(2013, 7, 8, 4, tzinfo=UTC),
+        as_of=AS_OF,
         identity=identity,
         actor="airflow run manual",
         reason="better than the baseline rule",
