@@ -33,7 +33,7 @@ def test_a_killed_rollback_that_is_retried_is_one_rollback(releases, at):
     )
 
 
-@pytest.mark.parametrize("at", ["after retrainer.ledger:Ledger.append", "after retrainer.steps.mirror:_record"])
+@pytest.mark.parametrize("at", ["after retrainer.ledger:Ledger.append", "after retrainer.steps.mirror:_record_moved"])
 def test_a_repair_that_is_killed_is_recorded_once(releases, at):
     releases.promote(2)
     candidate = releases.register(promote=False)

@@ -29,7 +29,7 @@ from retrainer.ledger import Ledger
 from retrainer.registry import Versions
 from retrainer.steps.compare import DECISION
 from retrainer.steps.inputs import declaration, result_of
-from retrainer.steps.mirror import mirror
+from retrainer.steps.mirror import mirror, report_moved
 from retrainer.steps.reproduce import check_reproduces
 from retrainer.steps.tracking import connect_tracking
 
@@ -53,6 +53,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Release:
         approval=result_of(request, "approve", Approval) if "approve" in request.inputs else None,
         versions=versions,
     )
+    report_moved(ledger, versions, config.name)
     entry = ledger.find(config.name, candidate.trained.identity) or _release(candidate, ledger)
     mirror(ledger, versions, decided=entry)
     log.info("entry %d of the ledger: %s v%d: %s", entry.sequence, entry.action, entry.version, entry.reason)

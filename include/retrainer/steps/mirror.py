@@ -7,10 +7,9 @@ back and recorded as a `repair`. One mirror at a time (`Ledger.exclusive`): a sl
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
-
-from pydantic import JsonValue
 
 from retrainer.contracts import Entry, NewEntry, digest_json
 from retrainer.deployment import Standing, standing, standings
@@ -38,6 +37,19 @@ class _Moved:
     expected: int | None
 
 
+def report_moved(ledger: Ledger, versions: Versions, model: str) -> None:
+    """Record what was moved by hand, before a step changes what the ledger says. The aliases are left to `mirror`.
+
+    Raises:
+        TrackingUnavailableError, LedgerUnavailableError: MLflow or the ledger does not answer.
+    """
+    with ledger.exclusive(model):
+        follows, aliases = _follows(versions), versions.aliases()
+        entries = ledger.entries(model)
+        if entries:
+            _record_moved(ledger, versions, entries, aliases=aliases, follows=follows)
+
+
 def mirror(ledger: Ledger, versions: Versions, *, decided: Entry) -> None:
     """Let `champion` and `previous` name what the ledger says, and mark the version of the entry `decided`.
 
@@ -49,10 +61,7 @@ def mirror(ledger: Ledger, versions: Versions, *, decided: Entry) -> None:
     with ledger.exclusive(decided.model):
         follows, aliases = _follows(versions), versions.aliases()
         entries = ledger.entries(decided.model)
-        moved = [each for each in _moved(entries, aliases, follows) if not _is_gone(versions, each)]
-        if moved:
-            repair = _record(ledger, entries, moved, follows=follows)
-            log.warning("%s, entry %d of the ledger: %s", decided.model, repair.sequence, repair.reason)
+        if _record_moved(ledger, versions, entries, aliases=aliases, follows=follows):
             entries = ledger.entries(decided.model)
         now = standing(entries)
         _check_champion(versions, now, decided.model)
@@ -68,6 +77,19 @@ def _follows(versions: Versions) -> int:
     """The place in the ledger that the aliases followed last; 0 where nobody has said."""
     text = versions.model_tags().get(FOLLOWS, "")
     return int(text) if text.isdigit() else 0
+
+
+def _record_moved(
+    ledger: Ledger, versions: Versions, entries: Sequence[Entry], *, aliases: Aliases, follows: int
+) -> int:
+    """Write an entry `repair` for each alias that was moved by hand, once for each time; how many there are."""
+    moved = [each for each in _moved(entries, aliases, follows) if not _is_gone(versions, each)]
+    for each in moved:
+        identity = digest_json({"action": "repair", "model": entries[-1].model, "follows": follows, **asdict(each)})
+        if not any(entry.identity == identity for entry in entries):
+            repair = ledger.write(entries[-1].model, identity, partial(_repair, each, identity))
+            log.warning("%s, entry %d of the ledger: %s", repair.model, repair.sequence, repair.reason)
+    return len(moved)
 
 
 def _moved(entries: Sequence[Entry], aliases: Aliases, follows: int) -> list[_Moved]:
@@ -89,35 +111,23 @@ def _said(at: Standing) -> Aliases:
     return {CHAMPION: at.champion, PREVIOUS: at.previous}
 
 
-def _record(ledger: Ledger, entries: Sequence[Entry], moved: Sequence[_Moved], *, follows: int) -> Entry:
-    """The entry `repair`: one for each time that something was moved, also where this run is killed and tried again."""
-    model = entries[-1].model
-    evidence: dict[str, JsonValue] = {each.alias: {"found": each.found, "ledger": each.expected} for each in moved}
-    identity = digest_json({"action": "repair", "model": model, "follows": follows, "aliases": evidence})
-
-    def plan(entries: Sequence[Entry]) -> NewEntry:
-        now = standing(entries)
-        about = now.champion or next((each.found for each in moved if each.found), entries[-1].version)
-        as_of = next((entry.as_of for entry in reversed(entries) if entry.version == about), entries[-1].as_of)
-        return NewEntry(
-            model=model,
-            action="repair",
-            version=about,
-            previous_version=now.previous,
-            champion_version=now.champion,
-            as_of=as_of,
-            identity=identity,
-            actor=_ACTOR,
-            reason="; ".join(_words(each, _said(now)[each.alias]) for each in moved),
-            evidence={"aliases": evidence},
-        )
-
-    return ledger.write(model, identity, plan)
-
-
-def _words(moved: _Moved, now: int | None) -> str:
-    text = f"alias {moved.alias} named {_version(moved.found)}, the ledger says {_version(moved.expected)}"
-    return f"{text}: set back" if now == moved.expected else f"{text} and by now {_version(now)}: set to that"
+def _repair(moved: _Moved, identity: str, entries: Sequence[Entry]) -> NewEntry:
+    now = standing(entries)
+    about = now.champion or moved.found or entries[-1].version
+    as_of = next((entry.as_of for entry in reversed(entries) if entry.version == about), entries[-1].as_of)
+    found, expected = _version(moved.found), _version(moved.expected)
+    return NewEntry(
+        model=entries[-1].model,
+        action="repair",
+        version=about,
+        previous_version=now.previous,
+        champion_version=now.champion,
+        as_of=as_of,
+        identity=identity,
+        actor=_ACTOR,
+        reason=f"alias {moved.alias} named {found}, the ledger says {expected}: set back",
+        evidence=asdict(moved),
+    )
 
 
 def _version(number: int | None) -> str:

@@ -17,7 +17,7 @@ from retrainer.deployment import standing
 from retrainer.errors import BadDataError, UnsafeArtifactError
 from retrainer.ledger import Ledger
 from retrainer.registry import Tracking, Version, Versions
-from retrainer.steps.mirror import mirror
+from retrainer.steps.mirror import mirror, report_moved
 from retrainer.steps.reproduce import check_reproduces
 from retrainer.steps.rollback_target import Choice, Form, read_form
 from retrainer.steps.tracking import connect_tracking
@@ -35,6 +35,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Release:
     form = read_form(request)
     ledger, tracking = Ledger.open(settings.ledger_url), connect_tracking(settings)
     versions = Versions(tracking, request.model)
+    report_moved(ledger, versions, request.model)
     identity = digest_json({"action": "rollback", "model": request.model, "run_id": request.run_id})
     entry = ledger.find(request.model, identity)
     if entry is None:

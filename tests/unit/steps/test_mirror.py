@@ -59,18 +59,20 @@ def test_the_entry_of_a_repair_says_what_was_found_and_moves_nothing(releases):
     run_mirror(releases)
     entry = releases.world.ledger.entries(releases.model)[-1]
     assert (entry.action, entry.actor, entry.version, entry.champion_version) == ("repair", "retrainer", 2, 2)
-    assert entry.evidence == {"aliases": {"champion": {"found": 1, "ledger": 2}}}
+    assert entry.evidence == {"alias": "champion", "found": 1, "expected": 2}
     assert releases.now.champion == 2
 
 
-def test_both_aliases_moved_are_one_entry(releases):
+def test_each_alias_that_was_moved_has_an_entry(releases):
     releases.promote(3)
     releases.world.versions.set_alias("champion", 1)
     releases.world.versions.set_alias("previous", 1)
     run_mirror(releases)
     assert repairs(releases) == [
-        "alias champion named v1, the ledger says v3: set back; alias previous named v1, the ledger says v2: set back"
+        "alias champion named v1, the ledger says v3: set back",
+        "alias previous named v1, the ledger says v2: set back",
     ]
+    assert releases.aliases() == {"champion": 3, "previous": 2}
 
 
 def test_the_same_hand_again_is_recorded_again(releases):
@@ -87,9 +89,25 @@ def test_the_next_run_finds_it_whatever_it_decides(releases, promote):
     candidate = releases.register(promote=promote)
     releases.world.versions.set_alias("champion", 1)
     releases.deploy(candidate)
-    then = " and by now v3: set to that" if promote else ": set back"
-    assert repairs(releases) == [f"alias champion named v1, the ledger says v2{then}"]
+    assert repairs(releases) == ["alias champion named v1, the ledger says v2: set back"]
     assert releases.aliases()["champion"] == (3 if promote else 2)
+
+
+def test_a_hand_that_foresaw_what_the_run_decides_is_found_all_the_same(releases):
+    releases.promote(2)
+    candidate = releases.register()
+    releases.world.versions.set_alias("champion", candidate)
+    releases.deploy(candidate)
+    assert repairs(releases) == ["alias champion named v3, the ledger says v2: set back"]
+    assert releases.aliases() == {"champion": 3, "previous": 2}
+
+
+def test_a_rollback_finds_it_too(releases):
+    releases.promote(3)
+    releases.world.versions.set_alias("champion", 2)
+    releases.rollback()
+    assert repairs(releases) == ["alias champion named v2, the ledger says v3: set back"]
+    assert releases.aliases() == {"champion": 2, "previous": 1}
 
 
 def test_an_alias_where_nothing_is_in_production_is_taken_away_and_recorded(releases):
