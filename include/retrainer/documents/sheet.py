@@ -45,10 +45,8 @@ def _summary(facts: VersionFacts, name: str, table: Table) -> Iterator[tuple[str
     yield "Name in the source", code(table.name or name)
     yield "Event time", code(table.event_time)
     yield "Key", _codes(table.key)
-    yield (
-        "An interval is complete",
-        "when a control table says so" if table.complete.by == "manifest" else ("when later rows have landed"),
-    )
+    by_manifest = table.complete.by == "manifest"
+    yield "An interval is complete", f"when {'a control table says so' if by_manifest else 'later rows have landed'}"
     ref = facts.table(name)
     if ref is None:
         return
