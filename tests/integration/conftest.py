@@ -19,12 +19,15 @@ from tests.integration.loop import BROKEN, EXAMPLE, REPOSITORY, Airflow, Loop, m
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    """A stack of the module's own; a module that wants another declaration gives its changes as the parameter."""
     home = tmp_path_factory.mktemp("loop")
     models = home / "models"
     models.mkdir()
     declaration = models / EXAMPLE.name
-    declaration.write_text(yaml.safe_dump(small_declaration(), sort_keys=False), encoding="utf-8")
+    declaration.write_text(
+        yaml.safe_dump(small_declaration(getattr(request, "param", None)), sort_keys=False), encoding="utf-8"
+    )
     (models / BROKEN).write_text(misspelt(EXAMPLE.read_text(encoding="utf-8")), encoding="utf-8")
     settings = load_settings(_environment(home, models), REPOSITORY)
     progress = Progress(Console(force_terminal=False, width=200))

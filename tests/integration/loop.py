@@ -22,6 +22,7 @@ from retrainer.contracts import Entry
 from retrainer.demo.airflow_api import AirflowApi, DagRun
 from retrainer.demo.progress import Progress
 from retrainer.demo.story import FEED_DAG, TRAIN_DAG
+from retrainer.deployment import standing
 from retrainer.ledger import Ledger
 from retrainer.stack.local import Stack
 
@@ -35,19 +36,24 @@ BROKEN = "broken_model.yaml"
 """A second declaration, with a misspelt key on the line MISSPELT_LINE."""
 
 
-def small_declaration() -> dict[str, JsonValue]:
-    """The example's declaration with a small slice of data, few trees, and little patience."""
+def small_declaration(changes: dict[str, JsonValue] | None = None) -> dict[str, JsonValue]:
+    """The example's declaration with a small slice of data, few trees, and little patience; `changes` by section."""
     content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     content["windows"] = {"training_days": 7, "holdout_days": 6, "min_training_rows": 1000, "min_holdout_rows": 500}
     content["estimator"]["parameters"] = {"max_iter": 25, "learning_rate": 0.2, "early_stopping": False}
     content["evaluation"] |= {"confidence": 0.5, "resamples": 300}
     content["runtime"] |= {"retries": 4, "retry_delay_seconds": 1, "poll_seconds": 1}
+    for section, values in (changes or {}).items():
+        content[section] = content.get(section, {}) | values
     return content
 
 
 def misspelt(text: str) -> str:
     """The example's declaration under another name, with `retries` misspelt."""
     return text.replace("name: flight_delay", "name: broken_model").replace("  retries: 2", "  retrise: 2")
+
+
+_APPROVE = f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{{}}/taskInstances/approve/-1"
 
 
 class Airflow(AirflowApi):
@@ -66,6 +72,21 @@ class Airflow(AirflowApi):
         """How often each task of a training run was tried."""
         answer = self._ask("GET", f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{run_id}/taskInstances")
         return {item["task_id"]: item["try_number"] for item in answer["task_instances"]}
+
+    def question(self, run_id: str) -> dict[str, JsonValue]:
+        """What `approve` of a training run asks."""
+        return self._ask("GET", f"{_APPROVE.format(run_id)}/hitlDetails")
+
+    def answer(self, run_id: str, option: str) -> None:
+        """Answer the question of a training run, as the button in the UI does."""
+        self._ask("PATCH", f"{_APPROVE.format(run_id)}/hitlDetails", json={"chosen_options": [option]})
+
+    def page(self, path: str) -> str:
+        """A page of this server, as the logged-in user sees it."""
+        self._log_in()
+        response = self._http.get(path)
+        assert response.status_code == 200, response.text
+        return response.text
 
     def import_errors(self) -> list[dict[str, str]]:
         """The import errors as the UI shows them."""
@@ -138,8 +159,7 @@ class Loop:
 
     def champion(self) -> int | None:
         """The version in production by the ledger, which the alias in MLflow must mirror."""
-        entry = Ledger.open(self.settings.ledger_url).champion(self.config.name)
-        version = entry.champion_version if entry else None
+        version = standing(self.entries()).champion
         assert self.alias("champion") == version
         return version
 
@@ -152,6 +172,12 @@ class Loop:
         """The version that an alias names in MLflow."""
         found = self._mlflow("registered-models/alias", name=self.config.name, alias=alias)
         return int(found["model_version"]["version"]) if "model_version" in found else None
+
+    def move_alias(self, alias: str, version: int) -> None:
+        """Move an alias in MLflow by hand."""
+        body = {"name": self.config.name, "alias": alias, "version": str(version)}
+        url = f"{self.stack.mlflow_url}/api/2.0/mlflow/registered-models/alias"
+        httpx.post(url, json=body, trust_env=False).raise_for_status()
 
     def processes(self, words: str) -> list[psutil.Process]:
         """Processes of this stack with `words` in their command line, oldest first."""

@@ -142,5 +142,5 @@ def test_aliases_and_ledger_agree_after_any_history(trained_model, monkeypatch):
         monkeypatch.setattr(f"retrainer.steps.{step}.check_reproduces", lambda *_, **__: ())
     machine = type("Machine", (Histories,), {"trained": trained_model})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=30, stateful_step_count=20, deadline=None, derandomize=True)
+        machine, settings=settings(max_examples=25, stateful_step_count=20, deadline=None, derandomize=True)
     )
