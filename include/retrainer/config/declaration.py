@@ -10,6 +10,7 @@ from retrainer.config.evaluation import CanonicalCase, Evaluation, Gates
 from retrainer.config.features import Features
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Flag, Fraction, Identifier, Real, Section, Text, Whole, refuse
+from retrainer.config.serving import Serving
 from retrainer.config.source import Source
 
 __all__ = ["CanonicalCase", "Card", "Deployment", "Evaluation", "Gates", "Limits", "ModelConfig", "Runtime"]
@@ -102,6 +103,8 @@ class ModelConfig(Section):
     """What a challenger must show before it is deployed."""
     deployment: Deployment = Deployment()
     """What happens to a challenger that was shown to be better."""
+    serving: Serving | None = None
+    """How the model server answers for it. Default: it is not served."""
     card: Card = Card()
     """What the model card says beside what is measured."""
     runtime: Runtime = Runtime()

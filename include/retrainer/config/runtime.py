@@ -41,6 +41,20 @@ class RuntimeSettings(Section):
     """Port of the local Airflow API server and its UI, on 127.0.0.1."""
     mlflow_port: Port = 5000
     """Port of the local MLflow tracking server, on 127.0.0.1."""
+    serving_host: str = "127.0.0.1"
+    """Address that the model server listens on. Anything but the loopback demands API keys."""
+    serving_port: Port = 8000
+    """Port of the model server."""
+    serving_uri: str
+    """Address of the model server that deploy releases to. Default: the local stack's. `none`: there is none."""
+    serving_admin_key: str = Field(default="", repr=False)
+    """Admin key of the model server, where it demands keys. Never log it."""
+    serving_max_body_kb: int = Field(default=1024, ge=1, le=1_048_576)
+    """Largest body of a request to the model server, in units of 1024 bytes."""
+    serving_max_waiting: int = Field(default=256, ge=1, le=100_000)
+    """Requests that may be under way in the model server at once; others are told to come back (429)."""
+    serving_timeout_seconds: float = Field(default=10, gt=0, le=600)
+    """How long a client may take to send a request, in seconds."""
     parallelism: int = Field(ge=1, le=16)
     """How many tasks Airflow runs at once. Default: the number of cores, at least 2 and at most 16."""
     slack_connection_id: str = "slack_default"
@@ -63,6 +77,7 @@ class RuntimeSettings(Section):
             "data_uri": str(home / "data"),
             "ledger_url": f"sqlite:///{home / 'ledger.sqlite'}",
             "mlflow_uri": f"http://127.0.0.1:{given.get('mlflow_port', 5000)}",
+            "serving_uri": f"http://127.0.0.1:{given.get('serving_port', 8000)}",
             "parallelism": min(max(_cores(), 2), 16),
             "step_host_socket": _default_socket(home),
         }
@@ -87,9 +102,12 @@ class RuntimeSettings(Section):
         return path
 
     @model_validator(mode="after")
-    def _two_ports(self) -> Self:
+    def _different_ports(self) -> Self:
         if self.airflow_port == self.mlflow_port:
             raise ValueError(f"mlflow_port: must differ from airflow_port, both are {self.mlflow_port}")
+        for name in ("airflow_port", "mlflow_port"):
+            if getattr(self, name) == self.serving_port:
+                raise ValueError(f"serving_port: must differ from {name}, both are {self.serving_port}")
         return self
 
     @property
@@ -101,6 +119,11 @@ class RuntimeSettings(Section):
     def runs_local_mlflow(self) -> bool:
         """Whether the local stack's own MLflow server is the one that is used."""
         return self.mlflow_uri.rstrip("/") == f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def has_server(self) -> bool:
+        """Whether there is a model server that releases go to."""
+        return self.serving_uri != "none"
 
     def connection_url(self, connection_id: str) -> str:
         """The SQLAlchemy URL of a connection, from RETRAINER_CONN_<ID>. It may hold a password: never log it.

@@ -6,9 +6,22 @@ from pydantic import Field, JsonValue
 
 from retrainer.contracts.base import Contract, UtcDatetime
 
-Action = Literal["promote", "reject", "rollback", "approve", "archive", "repair"]
+Action = Literal[
+    "promote",
+    "reject",
+    "rollback",
+    "approve",
+    "archive",
+    "repair",
+    "split",
+    "shadow",
+    "switch_off",
+    "switch_on",
+]
 """promote and rollback move the champion. reject, approve, archive (files deleted) and repair (an alias that did not
-say what the ledger says was set back) do not."""
+say what the ledger says was set back) do not. split (a share of the traffic, `percent` in the evidence, 0 ends it) and
+shadow (answers unseen) are about a version on trial; switch_off and switch_on say whether the champion or the rule
+answers."""
 
 
 class NewEntry(Contract):
