@@ -14,7 +14,16 @@ from retrainer.errors import ConfigurationError, LedgerUnavailableError
 _BUSY_SECONDS = 60
 """How long a writer waits for another one on SQLite."""
 
-_CONNECT_SECONDS = 10
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""In libpq's words: a server that is not there, or takes a connection and says nothing, is given up after 10 s, and one
+that is cut off from us later within a minute. What the URL says itself holds instead."""
+
 _BACKENDS = ("sqlite", "postgresql")
 
 
@@ -22,22 +31,22 @@ def connect(url: str) -> Engine:
     """An engine on the ledger's database. Nothing is asked of it yet.
 
     Raises:
-        ConfigurationError: `url` is no SQLAlchemy URL of SQLite or PostgreSQL, or its driver is not installed.
+        ConfigurationError: `url` is no SQLAlchemy URL of SQLite or PostgreSQL, or its driver is not installed. The
+            message does not repeat it.
         LedgerUnavailableError: the folder of an SQLite database cannot be made.
     """
+    parsed = _parse(url)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in _BACKENDS:
-            raise ConfigurationError(
-                f"ledger_url must name one of {', '.join(_BACKENDS)}, got {parsed.get_backend_name()}"
-            )
         engine = create_engine(parsed, **_options(parsed))
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise ConfigurationError(f"ledger_url is not a usable SQLAlchemy URL: {error}") from error
+    except ImportError as error:
+        raise ConfigurationError(
+            f"ledger_url needs the Python package {error.name!r}, which is not installed",
+            hint="The driver for PostgreSQL that Retrainer comes with is psycopg: postgresql+psycopg://user@host/name",
+        ) from error
+    if file := database_file(parsed):
+        with unavailable(parsed):
+            file.parent.mkdir(parents=True, exist_ok=True)
     if parsed.get_backend_name() == "sqlite":
-        if file := database_file(parsed):
-            with unavailable(parsed):
-                file.parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _durable)
     return engine
 
@@ -63,15 +72,38 @@ def unavailable(url: URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, OSError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise LedgerUnavailableError(
-            f"the ledger at {url.render_as_string(hide_password=True)} failed: {cause}"
-        ) from error
+        raise LedgerUnavailableError(f"the ledger at {name_of(url)} failed: {cause}") from error
+
+
+def name_of(url: URL) -> str:
+    """The database for a message: without its password, and without options, which may hold one too."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _parse(text: str) -> URL:
+    """`text` as the URL of a database that can be a ledger."""
+    try:
+        url = make_url(text)
+        is_async = url.get_dialect().is_async
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigurationError(f"ledger_url is not a usable SQLAlchemy URL: {error}") from error
+    except ValueError:  # it quotes what follows the host, which may be the end of a password
+        raise ConfigurationError(
+            "ledger_url is not a usable SQLAlchemy URL: its port is no number",
+            hint="In a password @ is written %40, / %2F and : %3A.",
+        ) from None
+    if url.get_backend_name() not in _BACKENDS:
+        raise ConfigurationError(f"ledger_url must name one of {', '.join(_BACKENDS)}, got {url.get_backend_name()}")
+    if is_async:
+        raise ConfigurationError(f"ledger_url must name a driver that is not asynchronous, got {url.drivername}")
+    return url
 
 
 def _options(url: URL) -> dict[str, object]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": _BUSY_SECONDS}}
-    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_SECONDS}}
+    patience = {name: value for name, value in _PATIENCE.items() if name not in url.query}
+    return {"pool_pre_ping": True, "connect_args": patience}
 
 
 def _durable(connection: object, _: ConnectionPoolEntry) -> None:

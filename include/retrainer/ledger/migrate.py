@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, select
 
 from retrainer.errors import ConfigurationError
-from retrainer.ledger.database import database_file, unavailable
+from retrainer.ledger.database import database_file, name_of, unavailable
 from retrainer.ledger.lock import exclusive
 from retrainer.ledger.schema import HEAD, REVISIONS, releases, version_table
 
@@ -45,7 +45,7 @@ def _version(engine: Engine) -> str | None:
         found = connection.execute(select(version_table.c.version_num)).scalar()
     if found is not None and found not in REVISIONS:
         raise ConfigurationError(
-            f"the ledger at {engine.url.render_as_string(hide_password=True)} has schema version {found}, "
+            f"the ledger at {name_of(engine.url)} has schema version {found}, "
             f"this version of Retrainer knows up to {HEAD}: a newer one has been there",
             hint="Install that newer version of Retrainer here too; a ledger is never taken back to an older schema.",
         )

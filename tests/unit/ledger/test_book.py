@@ -7,8 +7,7 @@ from typing import get_args
 import pytest
 
 from retrainer.contracts import Action
-from retrainer.errors import ConfigurationError, LedgerConflictError, LedgerUnavailableError
-from retrainer.ledger import Ledger
+from retrainer.errors import LedgerConflictError
 from tests.unit.ledger.entries import MODEL, new_entry
 
 
@@ -96,35 +95,3 @@ def test_a_lock_is_free_again_after_an_error(ledger):
         raise ValueError("in it")
     with ledger.exclusive(MODEL):
         pass
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("not a url", "ledger_url is not a usable SQLAlchemy URL"),
-        ("mysql://me@localhost/ledger", "must name one of sqlite, postgresql, got mysql"),
-    ],
-)
-def test_a_url_that_cannot_be_used_is_refused(url, message):
-    with pytest.raises(ConfigurationError, match=message):
-        Ledger.open(url)
-
-
-def test_a_database_that_cannot_be_opened_is_named(tmp_path):
-    (tmp_path / "ledger.sqlite").mkdir()
-    with pytest.raises(LedgerUnavailableError, match="failed: unable to open"):
-        Ledger.open(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(LedgerUnavailableError, match=r"failed: .*exists"):
-        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.sqlite'}")
-
-
-def test_a_server_that_is_down_is_named_without_its_password(postgresql):
-    url = postgresql.url().replace(str(postgresql.port), "9")
-    with pytest.raises(LedgerUnavailableError, match=r"ledger at postgresql.*failed") as caught:
-        Ledger.open(url)
-    assert "not-to-be-told" not in str(caught.value)
-    assert caught.value.exit_status == 1
