@@ -5,11 +5,16 @@ from pathlib import Path
 
 import click
 from rich.console import Console, RenderableType
+from rich.style import Style
+from rich.text import Text
 
 from retrainer.config.near_miss import unknown
 from retrainer.config.runtime import RuntimeSettings, find_project_root, load_settings
 from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
+
+LINKS = {"report_url": "report", "card_url": "card", "version_url": "version", "run_url": "run"}
+"""Keys of the addresses in an entry's evidence, and what each leads to; what people read comes first."""
 
 _WIDE = 10_000
 
@@ -43,6 +48,17 @@ def parse_version(text: str) -> int:
     if not (digits.isascii() and digits.isdigit() and int(digits)):
         raise ConfigurationError(f"a version is a number such as 7 or v7, got {text!r}")
     return int(digits)
+
+
+def is_terminal() -> bool:
+    """Is stdout a terminal?"""
+    return Console().is_terminal
+
+
+def link(url: str, *, text: str = "") -> Text:
+    """`text`, or else the address itself, which a terminal that knows links opens at a click."""
+    address = one_line(url)
+    return Text(text or address, style=Style(link=address))
 
 
 def show(content: RenderableType) -> None:

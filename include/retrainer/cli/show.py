@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retrainer.cli.history import entries_table
-from retrainer.cli.records import check_model, named, one_line, parse_version, read_settings, show
+from retrainer.cli.records import LINKS, check_model, link, named, one_line, parse_version, read_settings, show
 from retrainer.cli.version_record import VersionRecord, read_record
 from retrainer.config.near_miss import unknown
 from retrainer.contracts import Decision, Entry
@@ -17,16 +17,14 @@ from retrainer.deployment import standing
 from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
 
-_LINKS = {"report_url": "report", "version_url": "version", "run_url": "run"}
-
 
 @click.command("show")
 @click.argument("model_version", metavar="MODEL[@VERSION]")
 @click.option("--json", "as_json", is_flag=True, help="The same as a JSON object.")
 def show_command(model_version: str, *, as_json: bool) -> None:
     """A version of MODEL, by default the champion: since when, why, on what evidence. Reads the ledger only."""
-    model, _, text = model_version.partition("@")
-    wanted = parse_version(text) if text else None
+    model, at, text = model_version.partition("@")
+    wanted = parse_version(text) if at else None
     ledger = Ledger.open(read_settings().ledger_url)
     check_model(ledger, model)
     entries = ledger.entries(model)
@@ -52,6 +50,10 @@ def _page(record: VersionRecord, *, with_entries: bool) -> Group:
     facts.add_column(overflow="fold")
     for name, text in _facts(record):
         facts.add_row(name, Text(text))
+    for key, url in record.links.items():
+        facts.add_row(LINKS[key], link(url))
+    if record.artifact_digest:
+        facts.add_row("digest", Text(record.artifact_digest))
     title = Text(f"{record.model} {named(record.version)}: {record.state}", style="bold")
     parts: list[RenderableType] = [title, facts]
     if with_entries:
@@ -68,11 +70,6 @@ def _facts(record: VersionRecord) -> Iterator[tuple[str, str]]:
         yield from _evidence(record.decision)
     if record.since is not None:
         yield "previous", f"{named(record.previous)}: a rollback goes to it" if record.previous else "none"
-    for key, name in _LINKS.items():
-        if link := record.links.get(key):
-            yield name, link
-    if record.artifact_digest:
-        yield "digest", record.artifact_digest
 
 
 def _evidence(decision: Decision) -> Iterator[tuple[str, str]]:

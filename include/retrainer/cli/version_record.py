@@ -6,10 +6,9 @@ from datetime import datetime
 
 from pydantic import JsonValue, ValidationError
 
+from retrainer.cli.records import LINKS
 from retrainer.contracts import Decision, Entry
 from retrainer.deployment import standing
-
-_LINKS = ("report_url", "version_url", "run_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def read_record(entries: Sequence[Entry], version: int) -> VersionRecord:
         decided=decided,
         approved=_last(about, "approve"),
         decision=_decision(decided),
-        links={name: str(evidence[name]) for name in _LINKS if name in evidence},
+        links={name: str(evidence[name]) for name in LINKS if name in evidence},
         artifact_digest=str(evidence.get("artifact_digest", "")),
         entries=about,
     )

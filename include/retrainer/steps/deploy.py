@@ -137,6 +137,7 @@ class _Candidate:
             "run_id": self.trained.run_id,
             "run_url": self.trained.run_url,
             "report_url": self.decision.report_url,
+            "card_url": self.registration.card_url,
             "version_url": self.registration.version_url,
             "artifact_digest": self.trained.artifact_digest,
         }

@@ -37,7 +37,7 @@ def test_the_evidence_of_a_release_names_all_that_it_rests_on(guarded):
     guarded.deploy(guarded.register(), approval=YES)
     evidence = guarded.world.ledger.entries(guarded.model)[-1].evidence
     assert set(evidence) == {
-        *("decision", "run_id", "run_url", "report_url", "version_url", "artifact_digest", "approval"),
+        *("decision", "run_id", "run_url", "report_url", "card_url", "version_url", "artifact_digest", "approval"),
     }
     assert evidence["artifact_digest"] == guarded.trained.artifact_digest
     assert evidence["version_url"] == "mlflow/v1"
