@@ -125,6 +125,11 @@ class RuntimeSettings(Section):
         """Whether there is a model server that releases go to."""
         return self.serving_uri != "none"
 
+    @property
+    def runs_local_server(self) -> bool:
+        """Whether the local stack's own model server is the one that releases go to."""
+        return self.serving_uri.rstrip("/") == f"http://127.0.0.1:{self.serving_port}"
+
     def connection_url(self, connection_id: str) -> str:
         """The SQLAlchemy URL of a connection, from RETRAINER_CONN_<ID>. It may hold a password: never log it.
 
