@@ -189,18 +189,20 @@ def test_the_guides_missing_module_gives_the_output_it_shows(guided: Path) -> No
 
 def test_the_guides_features_and_rule_make_what_its_declaration_names(guided: Path) -> None:
     code = """
-import pandas as pd
+import numpy as np
+from retrainer.columns import rule_scores, with_row_features
 from retrainer.config.load import load_declaration
 from pathlib import Path
 from models.arrival_delay.features import row_features
 from models.arrival_delay.rule import predict
 config = load_declaration(Path("config/models/arrival_delay.yaml")).features
 given = [*config.inputs, "weather__wind_speed", "weather__precip", "weather__visib", *config.windows]
-frame = pd.DataFrame({name: [1.0] for name in given}).assign(scheduled_departure=pd.Timestamp("2013-07-01T10:00Z"))
-made = row_features(frame)
-assert not {*config.categorical, *config.numeric} - {*made}, made.columns
-assert made[["departure_minute", "weekday"]].values.tolist() == [[360.0, 0.0]]
-assert predict(frame).tolist() == [-5.0]
+columns = {name: np.array([1.0]) for name in given}
+columns["scheduled_departure"] = np.array(["2013-07-01T10:00"], "datetime64[us]")
+made = with_row_features(columns, row_features)
+assert not {*config.categorical, *config.numeric} - {*made}, made
+assert [made["departure_minute"].tolist(), made["weekday"].tolist()] == [[360.0], [0.0]]
+assert rule_scores(predict, columns).tolist() == [-5.0]
 """
     environment = {**os.environ, "PYTHONPATH": str(guided / "include")}
     command = [sys.executable, "-c", code]

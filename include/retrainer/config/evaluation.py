@@ -34,7 +34,7 @@ class Evaluation(Section):
     block: ColumnName | None = None
     """Column of the row table (an input or a key) whose equal values are drawn together. Default: the local day."""
     baseline: ModuleName
-    """Python module with `predict(frame) -> scores`: the rule that every model has to beat."""
+    """Python module with `predict(columns) -> scores`: the rule that every model has to beat."""
 
     @field_validator("metric")
     @classmethod

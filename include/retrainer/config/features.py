@@ -63,7 +63,8 @@ class Features(Section):
     """The features of the model, in the order in which it sees them: categorical, then numeric."""
 
     module: ModuleName
-    """Python module with `row_features(frame) -> frame`: row-level features, the first stage of the fitted pipeline."""
+    """Python module with `row_features(columns) -> columns`: row-level features, the first stage of the fitted
+    pipeline."""
     inputs: SomeColumns
     """Columns of the row table that are known at prediction time and handed to row_features."""
     lookups: dict[Identifier, Lookup] = Field(default_factory=dict)
@@ -71,9 +72,9 @@ class Features(Section):
     windows: dict[Identifier, Window] = Field(default_factory=dict)
     """Aggregates of the past, by the name of the resulting column."""
     categorical: ColumnNames = ()
-    """Columns of row_features' result that are categories."""
+    """Columns that are categories, of those handed to row_features and those it makes."""
     numeric: ColumnNames = ()
-    """Columns of row_features' result that are numbers."""
+    """Columns that are numbers, of those handed to row_features and those it makes."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -110,7 +110,7 @@ def _function_problem(found: Outline, dotted: str, name: str) -> str | None:
     if isinstance(function, ast.AsyncFunctionDef):
         return f"function {name!r} of module {dotted!r} must not be async"
     if function is not None and not function.decorator_list and not _takes_one(function.args):
-        return f"function {name!r} of module {dotted!r} must take one argument, the frame"
+        return f"function {name!r} of module {dotted!r} must take one argument, the columns"
     return None
 
 

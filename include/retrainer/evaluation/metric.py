@@ -57,17 +57,14 @@ def predictions_of(pipeline: Pipeline, features: pd.DataFrame) -> Predictions:
     return Predictions(output, (margin > 0).astype(np.float64), classifier=True, probabilities=False)
 
 
-def rule_predictions(scores: NDArray[np.float64], *, rows: int, classifier: bool) -> Predictions:
-    """The predictions of a baseline rule: `scores` as its `predict` returned them.
+def rule_predictions(scores: NDArray[np.float64], *, classifier: bool) -> Predictions:
+    """The predictions of a baseline rule: `scores` as its `predict` returned them, one a row.
 
     Raises:
-        BadDataError: not one finite number a row, or for a classifier not within 0 and 1.
+        BadDataError: a score is not finite, or for a classifier not within 0 and 1.
     """
-    output = np.asarray(scores, dtype=np.float64)
-    if output.shape != (rows,):
-        raise BadDataError(f"the baseline rule must return one number a row: shape ({rows},), got {output.shape}")
-    _finite(output)
-    if classifier and rows and (np.min(output) < 0 or np.max(output) > 1):
+    output = _finite(scores)
+    if classifier and len(output) and (np.min(output) < 0 or np.max(output) > 1):
         raise BadDataError(f"the baseline rule must return probabilities, got {np.min(output):g} to {np.max(output):g}")
     return Predictions(output, (output > 0.5).astype(np.float64) if classifier else output, classifier)
 

@@ -14,6 +14,7 @@ from retrainer.errors import UnsafeArtifactError
 _REVIEWED = (
     "functools.partial",
     "numpy.dtype",
+    "retrainer.columns.add_row_features",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from retrainer.columns import columns_of, rule_scores
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Decision, FeatureSet, Interval, StepRequest, TrainedModel
@@ -134,7 +135,8 @@ def _compare(
 
 def _rule(config: ModelConfig, rows: Examples) -> Predictions:
     rule = load_rule(config.evaluation.baseline)
-    return rule_predictions(rule(rows.features), rows=len(rows), classifier=config.estimator.is_classifier)
+    scores = rule_scores(rule, columns_of(rows.features))
+    return rule_predictions(scores, classifier=config.estimator.is_classifier)
 
 
 def _candidate(

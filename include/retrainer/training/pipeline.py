@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from pydantic import JsonValue
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
@@ -15,14 +13,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from retrainer.columns import Columns, RowFeatures, Rule, add_row_features
 from retrainer.config.declaration import ModelConfig
 from retrainer.errors import ConfigurationError
 
 _TREES = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")
 """Estimators that take ordinal codes and missing values as they are."""
-
-RowFeatures = Callable[[pd.DataFrame], pd.DataFrame]
-Rule = Callable[[pd.DataFrame], NDArray[np.float64]]
 
 
 def load_row_features(module: str) -> RowFeatures:
@@ -37,7 +33,7 @@ def load_rule(module: str) -> Rule:
     return function
 
 
-def _load(module: str, name: str) -> Callable[[pd.DataFrame], Any]:
+def _load(module: str, name: str) -> Callable[[Columns], Any]:
     """The function `name` of a model's own module.
 
     Raises:
@@ -49,7 +45,7 @@ def _load(module: str, name: str) -> Callable[[pd.DataFrame], Any]:
         raise ConfigurationError(f"module {module!r} does not give {name!r}: {error}") from error
     if not callable(function):
         raise ConfigurationError(f"{module}.{name} must be a function, got {type(function).__name__}")
-    loaded: Callable[[pd.DataFrame], Any] = function
+    loaded: Callable[[Columns], Any] = function
     return loaded
 
 
@@ -66,7 +62,7 @@ def build_pipeline(config: ModelConfig, *, parameters: Mapping[str, JsonValue]) 
     estimator = _estimator(config, parameters)
     return Pipeline(
         [
-            ("row_features", FunctionTransformer(row_features)),
+            ("row_features", FunctionTransformer(add_row_features, kw_args={"row_features": row_features})),
             ("encode", _encoder(config)),
             ("estimator", estimator),
         ]

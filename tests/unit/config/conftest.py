@@ -6,14 +6,16 @@ import pytest
 
 _MODULES = {
     "__init__": "",
-    "syntax_error": "def row_features(frame)\n    return frame\n",
-    "missing_package": "import pandas as pd\nimport no_such_package\n\n\ndef row_features(frame):\n    return frame\n",
+    "syntax_error": "def row_features(columns)\n    return columns\n",
+    "missing_package": (
+        "import numpy as np\nimport no_such_package\n\n\ndef row_features(columns):\n    return columns\n"
+    ),
     "missing_name": (
         "from declared_for_tests.without_function import row_featurs\n\n\n"
-        "def row_features(frame):\n    return row_featurs(frame)\n"
+        "def row_features(columns):\n    return row_featurs(columns)\n"
     ),
-    "without_function": "def row_feature(frame):\n    return frame\n",
-    "rule_without_predict": "def predicts(frame):\n    return frame\n",
+    "without_function": "def row_feature(columns):\n    return columns\n",
+    "rule_without_predict": "def predicts(columns):\n    return columns\n",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from retrainer.config.modules import missing_from_module
 
-_FUNCTION = "def row_features(frame):\n    return frame\n"
+_FUNCTION = "def row_features(columns):\n    return columns\n"
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_the_modules_of_the_example_are_sound(module: str) -> None:
         f"import json\nimport os.path\nfrom collections import abc\nimport pandas as pd, numpy.typing\n{_FUNCTION}",
         f"import numpy.made_on_import\n{_FUNCTION}",
         f"try:\n    import no_such_package\nexcept ImportError:\n    no_such_package = None\n{_FUNCTION}",
-        f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from no_such_package import Frame\n{_FUNCTION}",
-        "def row_features(frame):\n    import no_such_package\n    return no_such_package.f(frame)\n",
+        f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from no_such_package import Columns\n{_FUNCTION}",
+        "def row_features(columns):\n    import no_such_package\n    return no_such_package.f(columns)\n",
         f"from . import other\nfrom .other import value, later\n{_FUNCTION}",
         f"from owner.other import *\nfrom owner.star import anything\n{_FUNCTION}",
         f"import owner.other as other\n{_FUNCTION}",
@@ -47,11 +47,11 @@ def test_the_modules_of_the_example_are_sound(module: str) -> None:
         "from owner import other\nrow_features = other.row_features\n",
         "row_features: object = print\n",
         "with open('x') as file:\n    row_features = file\n",
-        "if True:\n    def row_features(frame): return frame\nelse:\n    row_features = None\n",
-        "def row_features(*frames):\n    return frames\n",
-        "def row_features(frame, /, scale=1, *, shift=0):\n    return frame\n",
-        "import functools\n@functools.wraps(print)\ndef row_features(frame, scale):\n    return frame\n",
-        "class row_features:\n    def __init__(self, frame): pass\n",
+        "if True:\n    def row_features(columns): return columns\nelse:\n    row_features = None\n",
+        "def row_features(*columns):\n    return columns\n",
+        "def row_features(columns, /, scale=1, *, shift=0):\n    return columns\n",
+        "import functools\n@functools.wraps(print)\ndef row_features(columns, scale):\n    return columns\n",
+        "class row_features:\n    def __init__(self, columns): pass\n",
         "def __getattr__(name):\n    return print\n",
         "# -*- coding: latin-1 -*-\nname = '\\w'\n" + _FUNCTION,
     ],
@@ -65,7 +65,7 @@ def test_a_sound_module_is_passed(owner: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("def row_features(frame)\n", "'owner.features' does not import: owner/features.py:1: expected ':'"),
+        ("def row_features(columns)\n", "'owner.features' does not import: owner/features.py:1: expected ':'"),
         ("x = '\\0'\ny = \0\n", "'owner.features' does not import: owner/features.py:1: source code"),
         (f"\nimport no_such\n{_FUNCTION}", "owner/features.py:2: no module named 'no_such'"),
         (
@@ -79,13 +79,13 @@ def test_a_sound_module_is_passed(owner: Path, text: str) -> None:
         (f"import owner.broken\n{_FUNCTION}", "does not import: owner/broken.py:2: invalid syntax"),
         (f"from owner import broken\n{_FUNCTION}", "does not import: owner/broken.py:2: invalid syntax"),
         (f"from owner import second\n{_FUNCTION}", "does not import: owner/second.py:1: no module named 'no_such'"),
-        ("def row_feature(frame): pass\n", "has no function 'row_features'; did you mean 'row_feature'?"),
+        ("def row_feature(columns): pass\n", "has no function 'row_features'; did you mean 'row_feature'?"),
         ("", "has no function 'row_features' (it defines: nothing)"),
         ("class A:\n    def row_features(self): pass\n", "has no function 'row_features' (it defines: A)"),
-        ("async def row_features(frame): pass\n", "must not be async"),
-        ("def row_features(): pass\n", "must take one argument, the frame"),
-        ("def row_features(frame, scale): pass\n", "must take one argument, the frame"),
-        ("def row_features(frame, *, scale): pass\n", "must take one argument, the frame"),
+        ("async def row_features(columns): pass\n", "must not be async"),
+        ("def row_features(): pass\n", "must take one argument, the columns"),
+        ("def row_features(columns, scale): pass\n", "must take one argument, the columns"),
+        ("def row_features(columns, *, scale): pass\n", "must take one argument, the columns"),
     ],
 )
 def test_what_would_fail_is_found_with_its_file_and_line(owner: Path, text: str, message: str) -> None:
@@ -109,7 +109,7 @@ def test_modules_that_import_each_other_are_each_read_once(owner: Path) -> None:
 
 def test_a_change_of_the_file_is_seen(owner: Path) -> None:
     assert _missing(owner, _FUNCTION) is None
-    assert _missing(owner, "def other(frame): pass\n") is not None
+    assert _missing(owner, "def other(columns): pass\n") is not None
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.factories import change_source, day, environment, make_config, make_r
 from tests.faults.test_model_steps_killed import copy_database
 from tests.worlds import World, small_config
 
-_FEATURES = "def row_features(frame):\n    return frame.assign(half=frame['amount'] / 2)\n"
+_FEATURES = "def row_features(columns):\n    return {'half': columns['amount'] / 2}\n"
 _NO_DECISION = Decision(
     promote=False, reason="test", metric="roc_auc", reference="baseline", rows=0, blocks=0, confidence=0.9
 )
