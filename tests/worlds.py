@@ -59,6 +59,8 @@ class World:
 
     home: Path
     config: ModelConfig
+    serving_uri: str = "none"
+    """Address of the model server; none unless a test has started one."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -67,6 +69,7 @@ class World:
             "RETRAINER_MLFLOW_URI": f"sqlite:///{self.home / 'mlflow.sqlite'}",
             "RETRAINER_MLFLOW_RETRIES": "0",
             "RETRAINER_MLFLOW_TIMEOUT_SECONDS": "5",
+            "RETRAINER_SERVING_URI": self.serving_uri,
         }
 
     @property

@@ -103,6 +103,41 @@ def test_the_last_five_decisions_are_told_in_words_newest_first(page: TestClient
     assert "jonas" in text
 
 
+def test_trials_and_the_switch_are_told_in_words(page: TestClient, releases: Releases) -> None:
+    releases.add("promote", 1)
+    releases.add("split", 2, evidence={"percent": 10})
+    releases.add("split", 2, evidence={"percent": 0})
+    releases.add("shadow", 3)
+    releases.add("switch_off", 1, actor="grace")
+    releases.add("switch_on", 1, actor="grace")
+
+    text = words(page.get("/models/flight_delay").text)
+
+    headlines = [
+        "Switched on: v1 answers again",
+        "Switched off: the rule answers instead of v1",
+        "v3 in the shadow: it answers unseen",
+        "v2 gets no more traffic",
+        "v2 gets 10 % of the traffic",
+    ]
+    assert [text.index(each) for each in headlines] == sorted(text.index(each) for each in headlines)
+
+
+def test_what_is_on_trial_and_that_the_model_is_switched_off_stand_beside_the_champion(
+    page: TestClient, releases: Releases
+) -> None:
+    releases.add("promote", 1)
+    releases.add("split", 2, evidence={"percent": 10})
+    releases.add("shadow", 3)
+    releases.add("switch_off", 1)
+
+    shown = words(page.get("/models").text)
+
+    assert "On trial: v2 gets 10 % of the traffic." in shown
+    assert "In the shadow: v3 answers unseen until its review." in shown
+    assert "Switched off: the rule answers until a person switches the model on again." in shown
+
+
 def test_models_of_the_ledger_and_of_the_declarations_are_shown_even_a_broken_declaration(
     page: TestClient, releases: Releases, tmp_path: Path
 ) -> None:

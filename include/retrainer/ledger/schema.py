@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, CheckConstraint, Column, DateTime, Integer, MetaData, String, Table, UniqueConstraint
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The versions of the schema, oldest first; each has its script in `migrations/versions`."""
 
 HEAD = REVISIONS[-1]
@@ -29,7 +29,9 @@ releases = Table(
     UniqueConstraint("model", "identity", name="one_entry_per_request"),
     CheckConstraint("sequence > 0", name="sequence_is_positive"),
     CheckConstraint(
-        "action IN ('promote', 'reject', 'rollback', 'approve', 'archive', 'repair')", name="action_is_known"
+        "action IN ('promote', 'reject', 'rollback', 'approve', 'archive', 'repair', 'split', 'shadow', 'switch_off', "
+        "'switch_on')",
+        name="action_is_known",
     ),
 )
 """Append-only. `champion_version` is the version in production after the entry, null while there is none;

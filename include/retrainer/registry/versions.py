@@ -18,6 +18,7 @@ from retrainer.registry.runs import IDENTITY
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
+SHADOW = "shadow"
 
 DIGEST = "retrainer.artifact_digest"
 PINNED = "retrainer.pinned"

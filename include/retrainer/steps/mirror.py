@@ -15,7 +15,7 @@ from retrainer.contracts import Entry, NewEntry, digest_json
 from retrainer.deployment import Standing, standing, standings
 from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
-from retrainer.registry import CHALLENGER, CHAMPION, PREVIOUS, Versions
+from retrainer.registry import CHALLENGER, CHAMPION, PREVIOUS, SHADOW, Versions
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ FOLLOWS = "retrainer.ledger_sequence"
 """Tag of the registered model: number of the entry that its aliases follow."""
 
 _ACTOR = "retrainer"
-_DECIDED = ("promote", "reject", "rollback")
+_DECIDED = ("promote", "reject", "rollback", "shadow")
+"""Whatever one of these was about is no longer the challenger."""
 
 Aliases = Mapping[str, int | None]
 
@@ -51,7 +52,7 @@ def report_moved(ledger: Ledger, versions: Versions, model: str) -> None:
 
 
 def mirror(ledger: Ledger, versions: Versions, *, decided: Entry) -> None:
-    """Let `champion` and `previous` name what the ledger says, and mark the version of the entry `decided`.
+    """Let the aliases name what the ledger says, and mark the version of the entry `decided`.
 
     Raises:
         ConfigurationError: the ledger's champion is not in the registry.
@@ -97,7 +98,7 @@ def _moved(entries: Sequence[Entry], aliases: Aliases, follows: int) -> list[_Mo
     said = [_said(at) for at in islice(standings(entries), min(follows, len(entries)), None)]
     return [
         _Moved(alias, aliases.get(alias), said[0][alias])
-        for alias in (CHAMPION, PREVIOUS)
+        for alias in said[0]
         if aliases.get(alias) not in [each[alias] for each in said]
     ]
 
@@ -108,7 +109,7 @@ def _is_gone(versions: Versions, moved: _Moved) -> bool:
 
 
 def _said(at: Standing) -> Aliases:
-    return {CHAMPION: at.champion, PREVIOUS: at.previous}
+    return {CHAMPION: at.champion, PREVIOUS: at.previous, SHADOW: at.shadow}
 
 
 def _repair(moved: _Moved, identity: str, entries: Sequence[Entry]) -> NewEntry:

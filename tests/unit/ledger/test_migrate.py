@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from retrainer import ledger as package
+from retrainer.contracts import Action
 from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
 from retrainer.ledger.schema import HEAD, REVISIONS, metadata, version_table
@@ -92,6 +94,13 @@ def test_a_database_from_before_migrations_is_taken_over_with_its_entries(databa
         (2, 2, 1, datetime(2013, 7, 2, 4, tzinfo=UTC), "request 2", {"run_id": "r2"}),
     ]
     assert ledger.append(new_entry("c", action="archive", champion=2), after=2).sequence == 3
+
+
+def test_every_action_that_is_known_can_be_written(database_url):
+    ledger = Ledger.open(database_url)
+    for place, action in enumerate(get_args(Action)):
+        ledger.append(new_entry(f"request {place}", action=action), after=place)
+    assert tuple(entry.action for entry in ledger.entries(MODEL)) == get_args(Action)
 
 
 def test_the_keys_of_a_database_from_before_migrations_still_hold(database_url):

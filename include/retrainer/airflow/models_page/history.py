@@ -8,8 +8,8 @@ from pydantic import JsonValue, ValidationError
 
 from retrainer.airflow.models_page.addresses import Link, links_in
 from retrainer.airflow.models_page.numbers import signed
-from retrainer.contracts import Approval, Contract, Decision, Entry
-from retrainer.deployment import Standing, standing
+from retrainer.contracts import Action, Approval, Contract, Decision, Entry
+from retrainer.deployment import Standing, percent_of, standing
 
 PAGE_SIZE = 100
 """Entries on one page of a history."""
@@ -18,6 +18,17 @@ _LATEST = 5
 
 _RUN = "airflow run "
 """How the actor of an entry that a run wrote begins; the run's id follows."""
+
+_BY_DEPLOY = ("promote", "reject", "split", "shadow", "rollback", "switch_off")
+
+_HEADLINES: Mapping[Action, str] = {
+    "approve": "{} approved",
+    "archive": "Files of {} deleted",
+    "shadow": "{} in the shadow: it answers unseen",
+    "switch_off": "Switched off: the rule answers instead of {}",
+    "switch_on": "Switched on: {} answers again",
+}
+"""Of an action that is told in the same words each time; the braces stand for the version."""
 
 Evidence = TypeVar("Evidence", bound=Contract)
 
@@ -111,24 +122,26 @@ def _line(entry: Entry, champion: int | None) -> Line:
 
 
 def _training_run(entry: Entry) -> str:
-    decided = entry.action in ("promote", "reject") and entry.actor.startswith(_RUN)
-    return entry.actor.removeprefix(_RUN) if decided else ""
+    by_deploy = entry.action in _BY_DEPLOY and entry.actor.startswith(_RUN)
+    return entry.actor.removeprefix(_RUN) if by_deploy else ""
 
 
 def _headline(entry: Entry, champion: int | None) -> str:
+    version = f"v{entry.version}"
     match entry.action:
         case "promote":
-            return f"v{entry.version} promoted" + (f" over v{champion}" if champion else ", the first champion")
+            return f"{version} promoted" + (f" over v{champion}" if champion else ", the first champion")
         case "reject":
-            return f"v{entry.version} rejected" + (f", v{champion} stays" if champion else ", still no champion")
+            return f"{version} rejected" + (f", v{champion} stays" if champion else ", still no champion")
         case "rollback":
-            return "Rolled back" + (f" from v{champion}" if champion else "") + f" to v{entry.version}"
-        case "approve":
-            return f"v{entry.version} approved"
-        case "archive":
-            return f"Files of v{entry.version} deleted"
+            return "Rolled back" + (f" from v{champion}" if champion else "") + f" to {version}"
         case "repair":
             return f"Alias set back to v{entry.champion_version or entry.version}"
+        case "split":
+            percent = percent_of(entry.evidence)
+            return f"{version} gets {percent} % of the traffic" if percent else f"{version} gets no more traffic"
+        case _:
+            return _HEADLINES[entry.action].format(version)
 
 
 def _measured(decision: Decision) -> str:
