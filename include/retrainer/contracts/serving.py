@@ -113,3 +113,36 @@ class ExportCheck(Contract):
     max_difference: float | None = None
     tolerance: float | None = None
     message: str
+
+
+class OnlineTable(Contract):
+    """A table of values for the model server: a look-up or a window, complete up to `as_of`."""
+
+    name: str
+    as_of: UtcDatetime
+    rows: int = Field(ge=0)
+    published: bool
+    """False: a newer one was there."""
+
+
+class OnlineRefresh(Contract):
+    """Result of refresh_online."""
+
+    tables: tuple[OnlineTable, ...]
+    left_out: int = Field(default=0, ge=0)
+    """Rows that were not published: a value is not of its declared type."""
+    message: str = ""
+    """Why a table was not refreshed, in words; empty where all were."""
+
+
+class CollectedPredictions(Contract):
+    """Result of collect_predictions."""
+
+    uri: str
+    """The Delta table of the model's predictions."""
+    rows: int = Field(ge=0)
+    """Rows that are new in it."""
+    segments: int = Field(ge=0)
+    """Files of the log that were moved into it, or deleted where nothing is to be kept."""
+    torn_bytes: int = Field(default=0, ge=0)
+    """Bytes at the ends of files that are no whole frame: their writer was killed there."""

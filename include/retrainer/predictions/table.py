@@ -1,0 +1,109 @@
+"""The Delta table of predictions: appended to in one commit for each collection, a row never twice."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from retrainer.errors import BadDataError, StoreConflictError
+from retrainer.predictions.columns import DAY
+
+_LOG = logging.getLogger(__name__)
+_SEGMENTS = "retrainer.segments"
+_BATCH_ROWS = 50_000
+_SAME = "t.id = n.id AND t.source = n.source AND t.version IS NOT DISTINCT FROM n.version AND t.day = n.day"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Rows to append: the view `view` of `connection`. `segments` are the names of the files that they come from."""
+
+    connection: duckdb.DuckDBPyConnection
+    view: str
+    schema: pa.Schema
+    segments: Sequence[str]
+
+
+def append(new: NewRows, uri: str) -> int:
+    """Append the rows that the table does not have yet, in one commit; how many these were.
+
+    Two rows of one day with the same id, source and version are the same row: of such only one is kept. So appending
+    what was appended before changes nothing. A column that the table lacks is added.
+
+    Raises:
+        BadDataError: the table has a column of the same name and another type.
+        StoreConflictError: another writer changed the table's columns in the meantime.
+    """
+    try:
+        table = _open_or_create(uri, new.schema)
+        _check_types(table, new.schema)
+        rows = _choose(new, table)
+        if rows == 0:
+            return 0
+        names = ", ".join(f'"{name}"' for name in new.schema.names)
+        chosen = new.connection.sql(f'SELECT {names} FROM chosen ORDER BY {DAY}, "at"').to_arrow_reader(_BATCH_ROWS)
+        batches = (batch.cast(new.schema) for batch in chosen)
+        write_deltalake(
+            table,
+            pa.RecordBatchReader.from_batches(new.schema, batches),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=CommitProperties(custom_metadata={_SEGMENTS: json.dumps(list(new.segments))}),
+        )
+    except CommitFailedError as error:
+        raise StoreConflictError(f"another writer changed {uri} first: {error}") from error
+    return rows
+
+
+def view_days(connection: duckdb.DuckDBPyConnection, uri: str, days: Iterable[date], *, name: str) -> bool:
+    """Make the view `name`: the predictions of `days` (UTC); False, and no view, where there is no table yet.
+
+    Only the columns and rows that a query asks for are read.
+    """
+    try:
+        table = DeltaTable(uri)
+    except TableNotFoundError:
+        return False
+    connection.register(name, table.to_pyarrow_dataset().filter(pc.field(DAY).isin(list(days))))
+    return True
+
+
+def _open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
+    DeltaTable.create(uri, schema, mode="ignore", partition_by=[DAY])
+    return DeltaTable(uri)
+
+
+def _check_types(table: DeltaTable, schema: pa.Schema) -> None:
+    there = pa.schema(table.schema().to_arrow())
+    for field in pa.schema(Schema.from_arrow(schema).to_arrow()):
+        position = there.get_field_index(field.name)
+        if position >= 0 and there.field(position).type != field.type:
+            raise BadDataError(
+                f"column {field.name!r} of {table.table_uri} is {there.field(position).type}, "
+                f"and is declared as {field.type} now",
+                hint="Declare the column as before, or move the table away: a new one is made then.",
+            )
+
+
+def _choose(new: NewRows, table: DeltaTable) -> int:
+    """The table `chosen`: rows of the view that are there once and are not in the Delta table; how many."""
+    connection = new.connection
+    days = [day for (day,) in connection.execute(f'SELECT DISTINCT {DAY} FROM "{new.view}"').fetchall()]
+    connection.register("stored", table.to_pyarrow_dataset().filter(pc.field(DAY).isin(days)))
+    first = f'row_number() OVER (PARTITION BY id, source, version, {DAY} ORDER BY "at") = 1'
+    connection.execute(
+        f'CREATE OR REPLACE TEMP TABLE chosen AS SELECT n.* FROM (SELECT * FROM "{new.view}" QUALIFY {first}) AS n '
+        f"ANTI JOIN stored AS t ON {_SAME}"
+    )
+    counts = f'SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM "{new.view}")'
+    ((rows, all_rows),) = connection.execute(counts).fetchall()
+    if all_rows > rows:
+        _LOG.info("%d of %d rows were there already", all_rows - rows, all_rows)
+    return int(rows)
