@@ -1,0 +1,121 @@
+"""Versions from the registry as verified local copies: fetched, checked, tried out, and only then put in place."""
+
+import logging
+import shutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrainer.errors import BadDataError, RetrainerError, TrackingUnavailableError, UnsafeArtifactError
+from retrainer.registry import Version, Versions, model_files
+from retrainer.serving.local_copy import copy_name, scratch_beside, seal, verify
+from retrainer.serving.supply.describe import write_copy
+from retrainer.serving.supply.trial import Trials
+
+log = logging.getLogger(__name__)
+
+_KEPT = 5
+"""Copies of a model that are kept beside those in use: a rollback to one of them needs no registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """The verified local copy of a version, None where there is none, and why the version is not to be served, empty
+    where it may. The rule of a version that is not to be served may answer where there is a copy."""
+
+    folder: Path | None
+    problem: str = ""
+
+
+class Copies:
+    """The local copies in one folder, and the registry that they come from."""
+
+    def __init__(self, folder: Path, registry: Callable[[str], Versions], trials: Trials) -> None:
+        self._folder = folder
+        self._registry = registry
+        self._trials = trials
+        self._passed: set[Path] = set()
+
+    def provide(self, model: str, version: int, *, recorded: str | None) -> Provided:
+        """A copy of the version that was tried out; `recorded` is the digest of its files that the ledger knows.
+
+        Raises:
+            TrackingUnavailableError: it has to be fetched, and MLflow does not give it.
+            ConnectionError: nothing can be tried out any more.
+        """
+        try:
+            if recorded is None:
+                recorded = self._registered(model, version, recorded).digest
+            folder = self._folder / model / copy_name(version, recorded)
+            if self._is_there(folder):
+                return Provided(folder, self._problem(folder, known_as=folder))
+            return self._fetched(self._registered(model, version, recorded), folder)
+        except TrackingUnavailableError:
+            raise
+        except (RetrainerError, ValueError) as error:
+            return Provided(None, str(error).partition("\n")[0])
+
+    def tidy(self, model: str, in_use: Collection[str]) -> None:
+        """Delete the copies of a model that are not in use, but for the newest ones."""
+        found = [path for path in (self._folder / model).glob("v*-*") if path.is_dir() and path.name not in in_use]
+        for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _is_there(self, folder: Path) -> bool:
+        """Whether there is a copy; one that was changed since it was made is deleted."""
+        if not folder.exists():
+            return False
+        try:
+            verify(folder)
+        except UnsafeArtifactError as error:
+            log.warning("%s; it is fetched again", error)
+            shutil.rmtree(folder)
+            self._passed.discard(folder)
+            return False
+        return True
+
+    def _registered(self, model: str, version: int, recorded: str | None) -> Version:
+        """The version in the registry.
+
+        Raises:
+            UnsafeArtifactError: it is not there, or its files have no digest, or another one than the ledger knows.
+        """
+        found = self._registry(model).get(version)
+        if found is None:
+            raise UnsafeArtifactError(f"there is no v{version} in the MLflow registry")
+        if not found.digest:
+            raise UnsafeArtifactError(f"v{version} was not registered by Retrainer: no digest of its files is recorded")
+        if recorded is not None and recorded != found.digest:
+            raise UnsafeArtifactError(
+                f"the registry says that the digest of the files of v{version} is {found.digest}, the ledger {recorded}"
+            )
+        return found
+
+    def _fetched(self, version: Version, target: Path) -> Provided:
+        """A copy fresh from the registry, in its place."""
+        with model_files(version.source, digest=version.digest) as files, scratch_beside(target) as scratch:
+            copy = scratch / target.name
+            write_copy(files, copy, version)
+            seal(copy)
+            problem = self._problem(copy, known_as=target)
+            try:
+                copy.rename(target)
+            except OSError:  # another server of this home was faster
+                verify(target)
+        log.info("%s v%d is here: %s", version.name, version.version, target.name)
+        return Provided(target, problem)
+
+    def _problem(self, folder: Path, *, known_as: Path) -> str:
+        """Why the model in `folder` is not to be served; tried out once in the life of this process, if it passes.
+
+        Raises:
+            BadDataError: its rule is not to be asked either.
+        """
+        if known_as in self._passed:
+            return ""
+        if problem := self._trials.problem(folder, "rule"):
+            raise BadDataError(problem)
+        problem = self._trials.problem(folder, "model")
+        if not problem:
+            self._passed.add(known_as)
+        return problem

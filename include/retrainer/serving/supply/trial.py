@@ -1,0 +1,151 @@
+"""Trying a version out in a process that may die.
+
+A model file can end the interpreter when it is loaded or asked: a skops file of nothing but reviewed types can hold
+tree nodes that point outside of their tree. So each trial runs in a process of its own, forked from one that has
+imported everything and done nothing: that takes hundredths of a second instead of the seconds of its imports.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import msgspec
+import numpy as np
+
+from retrainer.contracts import ServingSpec
+from retrainer.runtimes.processes import die_with_parent, prefer_as_victim
+from retrainer.serving.known_answers import sample_problem
+from retrainer.serving.local_copy import Sample, read_checks, verify
+from retrainer.serving.records import ParsedRecords, RecordParser
+
+Subject = Literal["model", "rule"]
+
+_TRIAL_SECONDS = 60.0
+_MOST_BYTES = 65_536
+
+
+class Trials:
+    """The process that trials are forked from. Make it before this process starts a thread."""
+
+    def __init__(self, *, seconds: float = _TRIAL_SECONDS) -> None:
+        """`seconds`: a trial that takes longer is ended, and has failed."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        parent = os.getpid()
+        gc.collect()
+        gc.freeze()
+        if os.fork() == 0:
+            ours.close()
+            _be_host(theirs, parent, seconds)
+        theirs.close()
+        self._host = ours.makefile("rw", encoding="utf-8")
+
+    def problem(self, folder: Path, subject: Subject) -> str:
+        """Why the version in `folder` is not to be served, or its rule not to be asked; empty where it may.
+
+        Raises:
+            ConnectionError: the process that trials are forked from is gone.
+        """
+        self._host.write(json.dumps([str(folder), subject]) + "\n")
+        self._host.flush()
+        answer = self._host.readline()
+        if not answer:
+            raise ConnectionError("the process that trials are forked from has ended")
+        return str(json.loads(answer))
+
+
+def _be_host(connection: socket.socket, parent: int, seconds: float) -> NoReturn:
+    """Fork a process for each trial that is asked for, until nobody can ask any more."""
+    try:
+        die_with_parent(parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)  # held open here, the server would not see that the supply has died
+        with connection.makefile("rw", encoding="utf-8") as stream:
+            for line in stream:
+                folder, subject = json.loads(line)
+                stream.write(json.dumps(_tried(Path(folder), subject, seconds)) + "\n")
+                stream.flush()
+    except BaseException:  # noqa: BLE001 nothing may get back into the supply's own code
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _tried(folder: Path, subject: Subject, seconds: float) -> str:
+    """What a process of its own says of the version, or what became of that process."""
+    reading, writing = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _be_trial(folder, subject, writing, parent)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        in_time = bool(select.select([answer], [], [], seconds)[0])  # readable at its answer, and at its end
+        if not in_time:
+            os.kill(pid, signal.SIGKILL)
+        problem = answer.read().decode()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if not in_time:
+        return f"trying its {subject} out took longer than {seconds:g} s"
+    if status != 0:
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return f"trying its {subject} out ended the process: {how}"
+    return problem
+
+
+def _be_trial(folder: Path, subject: Subject, output: int, parent: int) -> NoReturn:
+    """Say what is wrong with the version, in one write, and end."""
+    status = 1
+    try:
+        die_with_parent(parent)
+        prefer_as_victim()
+        os.write(output, _problem(folder, subject).encode(errors="replace")[:_MOST_BYTES])
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _problem(folder: Path, subject: Subject) -> str:
+    try:
+        return _model_problem(folder) if subject == "model" else _rule_problem(folder)
+    except Exception as error:  # noqa: BLE001 a model's own code may raise anything
+        traceback.print_exc()
+        return f"its {subject} cannot be used: {type(error).__name__}: {error}"
+
+
+def _model_problem(folder: Path) -> str:
+    from retrainer.serving.predictor import load_predictor  # ONNX Runtime starts a thread when it is imported
+
+    predictor = load_predictor(folder)
+    sample = read_checks(folder).sample
+    outputs = [predictor.predict(parsed.columns) for parsed in _parsed(predictor.spec, sample)]
+    return sample_problem(predictor.spec, sample.outputs, np.concatenate([np.empty(0), *outputs]))
+
+
+def _rule_problem(folder: Path) -> str:
+    from retrainer.serving.fallback import Fallback
+
+    spec = verify(folder)
+    rule = Fallback(folder, spec)
+    for parsed in _parsed(spec, read_checks(folder).sample):
+        outputs = rule.predict(parsed.columns)
+        if outputs.shape != (parsed.count,) or not np.isfinite(outputs).all():
+            return "its rule does not give one finite number a record"
+    return ""
+
+
+def _parsed(spec: ServingSpec, sample: Sample) -> Iterator[ParsedRecords]:
+    """The sample as requests, none with more records than are allowed."""
+    parser = RecordParser(spec)
+    for start in range(0, len(sample.records), parser.max_records):
+        records = sample.records[start : start + parser.max_records]
+        yield parser.parse(msgspec.json.encode({"records": records}))
