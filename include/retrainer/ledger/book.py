@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, insert, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from retrainer.contracts import Entry, NewEntry
@@ -46,6 +46,12 @@ class Ledger:
         query = select(releases.c.model).distinct().order_by(releases.c.model)
         with unavailable(self._engine.url), self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
+
+    def sequences(self) -> dict[str, int]:
+        """The number of the last entry of each model: what a follower looks at to see whether there is a new one."""
+        query = select(releases.c.model, func.max(releases.c.sequence)).group_by(releases.c.model)
+        with unavailable(self._engine.url), self._engine.connect() as connection:
+            return {model: int(last) for model, last in connection.execute(query)}
 
     def entries(self, model: str) -> Sequence[Entry]:
         """All entries of a model, oldest first."""

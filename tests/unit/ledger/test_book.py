@@ -23,6 +23,7 @@ def test_an_unknown_model_has_no_entries(ledger):
     assert ledger.entries("nobody") == []
     assert ledger.find("nobody", "a") is None
     assert ledger.models() == []
+    assert ledger.sequences() == {}
 
 
 def test_every_action_has_its_place(ledger):
@@ -38,6 +39,7 @@ def test_models_have_sequences_of_their_own(ledger):
     ledger.append(new_entry("b", model="zebra"), after=1)
     assert ledger.models() == ["apple", "zebra"]
     assert [entry.sequence for entry in ledger.entries("zebra")] == [1, 2]
+    assert ledger.sequences() == {"apple": 1, "zebra": 2}
 
 
 def test_a_place_that_is_taken_is_refused_and_nothing_is_written(ledger):
