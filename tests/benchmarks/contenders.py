@@ -1,0 +1,85 @@
+"""The servers that are measured against each other: one process each, on one core, ended with the `with` block."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import msgspec
+import psutil
+from http_load import Answer, Load, Outcome
+
+FOLDER = Path(__file__).parent
+SERVER_CORE, CLIENT_CORE = 0, 1
+"""On a machine with one core both are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server that is up, and how it is asked: `bodies` and what is right for each."""
+
+    name: str
+    port: int
+    path: str
+    bodies: Sequence[str]
+    expected: Sequence[Sequence[float]]
+    answer: Answer = "any"
+
+    def load(self, *, seconds: float, connections: int, rate: float = 0.0) -> Outcome:
+        """Ask it from a process of its own, on the other core."""
+        load = Load(
+            port=self.port,
+            path=self.path,
+            bodies=list(self.bodies),
+            expected=[list(each) for each in self.expected],
+            answer=self.answer,
+            connections=connections,
+            seconds=seconds,
+            rate=rate,
+        )
+        command = on_core(CLIENT_CORE, [sys.executable, str(FOLDER / "http_load.py")])
+        done = subprocess.run(command, input=msgspec.json.encode(load), capture_output=True, check=True)
+        return msgspec.json.decode(done.stdout, type=Outcome)
+
+
+@contextmanager
+def serving(command: Sequence[str], *, port: int, alive: str, environ: Mapping[str, str]) -> Iterator[None]:
+    """A server's process and its children, for the length of a `with` block, once `alive` answers with 200."""
+    process = subprocess.Popen(
+        on_core(SERVER_CORE, command), env=dict(environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(process, f"http://127.0.0.1:{port}{alive}")
+        yield
+    finally:
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        process.terminate()
+        _, left = psutil.wait_procs(family, timeout=15)
+        for each in left:
+            each.kill()
+        process.wait()
+
+
+def on_core(core: int, command: Sequence[str]) -> list[str]:
+    """The command, held on one core where there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cores[core % len(cores)]), *command]
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server of {url} ended with status {process.returncode}")
+        try:
+            if httpx.get(url, trust_env=False, timeout=5).status_code == httpx.codes.OK:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError(f"{url} does not answer")
