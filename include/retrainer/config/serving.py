@@ -95,6 +95,6 @@ class Serving(Section):
         return self
 
     def _mistakes(self) -> Iterator[Mistake]:
-        for name, release in (("canary", "canary"), ("review", "shadow")):
-            if name in self.model_fields_set and self.release != release:
+        for name, default, release in (("canary", Canary(), "canary"), ("review", ShadowReview(), "shadow")):
+            if getattr(self, name) != default and self.release != release:
                 yield (name,), f"has no effect where release is {self.release}"
