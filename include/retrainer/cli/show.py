@@ -62,9 +62,14 @@ def _page(record: VersionRecord, *, with_entries: bool) -> Group:
 
 
 def _facts(record: VersionRecord) -> Iterator[tuple[str, str]]:
-    for name, entry in (("promoted", record.placed), ("decided", record.decided), ("approved", record.approved)):
-        if entry is not None and not (name == "decided" and entry is record.placed):
-            yield ("rolled back to" if entry.action == "rollback" else name), _who_and_why(entry)
+    if record.placed is not None:
+        yield ("promoted" if record.placed.action == "promote" else "rolled back to"), _who_and_why(record.placed)
+    if record.removed is not None:
+        yield "rolled away from", _who_and_why(record.removed)
+    if record.decided is not None and record.decided is not record.placed:
+        yield "decided", _who_and_why(record.decided)
+    if record.approved is not None:
+        yield "approved", _who_and_why(record.approved)
     yield "trained as of", f"{record.as_of:%Y-%m-%d %H:%M} UTC"
     if record.decision is not None:
         yield from _evidence(record.decision)

@@ -3,20 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from pydantic import JsonValue, ValidationError
 
 from retrainer.cli.records import LINKS
 from retrainer.contracts import Decision, Entry
-from retrainer.deployment import standing
+from retrainer.deployment import standing, standings
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
     """One version as the ledger has it.
 
-    `placed` put it in production, the last time that happened; `decided` is the verdict of the run that trained it,
-    `decision` what compare found then; `previous` is the version that a rollback of the model goes to now.
+    `placed` put it in production, the last time that happened; `removed` is the rollback since which it is barred;
+    `decided` is the verdict of the run that trained it, `decision` what compare found then; `previous` is the version
+    that a rollback of the model goes to now.
     """
 
     model: str
@@ -28,6 +30,7 @@ class VersionRecord:
     archived: bool
     as_of: datetime
     placed: Entry | None
+    removed: Entry | None
     decided: Entry | None
     approved: Entry | None
     decision: Decision | None
@@ -47,6 +50,7 @@ class VersionRecord:
             "archived": self.archived,
             "as_of": self.as_of.isoformat(),
             "placed": self.placed.model_dump(mode="json") if self.placed else None,
+            "removed": self.removed.model_dump(mode="json") if self.removed else None,
             "approved": self.approved.model_dump(mode="json") if self.approved else None,
             "decision": self.decision.model_dump(mode="json") if self.decision else None,
             "links": dict(self.links),
@@ -74,6 +78,7 @@ def read_record(entries: Sequence[Entry], version: int) -> VersionRecord:
         archived=version in now.archived,
         as_of=about[0].as_of,
         placed=_last(about, "promote", "rollback"),
+        removed=_removed(entries, version),
         decided=decided,
         approved=_last(about, "approve"),
         decision=_decision(decided),
@@ -99,6 +104,17 @@ def _state(entries: Sequence[Entry], version: int) -> str:
     if version in now.archived:
         words.append("archived, its files are deleted")
     return "; ".join(words)
+
+
+def _removed(entries: Sequence[Entry], version: int) -> Entry | None:
+    """The entry since which `version` is barred; None where it is not."""
+    found = None
+    for entry, (before, after) in zip(entries, pairwise(standings(entries)), strict=True):
+        if version not in after.barred:
+            found = None
+        elif version not in before.barred:
+            found = entry
+    return found
 
 
 def _last(entries: Sequence[Entry], *actions: str) -> Entry | None:

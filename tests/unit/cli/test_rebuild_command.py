@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 
 from retrainer.contracts import Decision
 from retrainer.steps.tracking import connect_tracking
-from tests.worlds import PROJECT, World, small_config
+from tests.unit.cli.commands import call
+from tests.worlds import World, small_config
 
 AS_OF = datetime(2013, 6, 3, 4, tzinfo=UTC)
 
@@ -30,13 +29,6 @@ def world(tmp_path_factory):
         results[step] = made.run(step, AS_OF, results)
     yield made
     os.chdir(before)
-
-
-def call(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "retrainer.cli.main", "rebuild", *arguments]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("RETRAINER_")}
-    environ |= world.environ | {"RETRAINER_PROJECT_ROOT": str(PROJECT)}
-    return subprocess.run(command, cwd=world.home, env=environ, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def tag(world):
 
 
 def test_a_match_prints_every_check_and_the_verdict_and_exits_with_0(world):
-    done = call(world, "flight_delay@1")
+    done = call(world, "rebuild", "flight_delay@1")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["check", "verdict", "then", "now", "in", "words"]
@@ -72,14 +64,14 @@ def test_a_match_prints_every_check_and_the_verdict_and_exits_with_0(world):
 
 def test_a_mismatch_names_the_first_difference_and_exits_with_1(world, tag):
     tag("retrainer.code_digest", "0" * 64)
-    done = call(world, "flight_delay@v1")
+    done = call(world, "rebuild", "flight_delay@v1")
     assert done.returncode == 1
     last = done.stdout.splitlines()[-1]
     assert last == "Mismatch: flight_delay v1 was not rebuilt; the first thing that differs is: code."
 
 
 def test_json_has_every_check_in_full(world):
-    done = call(world, "flight_delay@1", "--json")
+    done = call(world, "rebuild", "flight_delay@1", "--json")
     rebuilt = json.loads(done.stdout)
     assert (rebuilt["model"], rebuilt["version"], rebuilt["matches"]) == ("flight_delay", 1, True)
     features = next(check for check in rebuilt["checks"] if check["name"] == "features")
@@ -88,7 +80,7 @@ def test_json_has_every_check_in_full(world):
 
 def test_an_archived_version_cannot_be_rebuilt_and_exits_with_78(world, tag):
     tag("retrainer.archived", "2013-07-01T05:00:00+00:00")
-    done = call(world, "flight_delay@1")
+    done = call(world, "rebuild", "flight_delay@1")
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr.startswith("Error: rebuild: v1 of flight_delay was archived at 2013-07-01T05:00:00+00:00")
 
@@ -103,6 +95,6 @@ def test_an_archived_version_cannot_be_rebuilt_and_exits_with_78(world, tag):
     ],
 )
 def test_what_names_no_version_is_refused_and_exits_with_78(world, named, message):
-    done = call(world, named)
+    done = call(world, "rebuild", named)
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr.startswith(message)
