@@ -5,10 +5,13 @@ with it), `checks.json` (what it has to answer) and `files.json`, the SHA-256 of
 its place and renamed into it, so it is there as a whole or not at all.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +27,7 @@ CHECKS_FILE = "checks.json"
 FILES_FILE = "files.json"
 ASSIGNMENT_FILE = "assignment.json"
 _DIGITS = 12
+_LEFT_OVER_SECONDS = 3600.0
 
 
 class Sample(Contract):
@@ -87,6 +91,14 @@ def scratch_beside(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent, ignore_cleanup_errors=True) as scratch:
         yield Path(scratch)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed left half made in the serving folder, unless it may still be made."""
+    for path in [*folder.glob("*/.making-*"), *folder.glob("*/.writing-*")]:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT_OVER_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def write_atomically(file: Path, text: str) -> None:

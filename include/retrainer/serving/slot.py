@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from retrainer.columns import Columns
 from retrainer.config.serving import Serving
 from retrainer.contracts import Assignment, ModelStatus, Refusal, ServedVersion
 from retrainer.serving.metrics import VersionStats
@@ -12,8 +16,14 @@ from retrainer.serving.predictor import Predictor
 
 if TYPE_CHECKING:
     from retrainer.serving.breaker import Breaker
-    from retrainer.serving.fallback import Fallback
     from retrainer.serving.records import RecordParser
+
+
+class Fallback(Protocol):
+    """What answers where no version does: the declared rule."""
+
+    def predict(self, columns: Columns) -> NDArray[np.float64]:
+        """One number (float64) a record."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +39,7 @@ class Line:
     split: Predictor | None
     shadow: Predictor | None
     parser: "RecordParser"
-    fallback: "Fallback"
+    fallback: Fallback
     breaker: "Breaker"
     serving: Serving
     """The section of the declaration that the champion was trained from."""
@@ -129,6 +139,14 @@ class Slots:
     def ensure(self, model: str) -> Slot:
         """The slot of a model, made where there is none."""
         return self._slots.setdefault(model, Slot(model))
+
+    def put(self, name: str, slot: Slot) -> None:
+        """Have `slot` under `name`."""
+        self._slots[name] = slot
+
+    def drop(self, name: str) -> None:
+        """Have none under `name`."""
+        self._slots.pop(name, None)
 
     @property
     def ready(self) -> bool:

@@ -19,6 +19,16 @@ _KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A version that a server needs. `recorded` is the digest of its files that the ledger knows, None where it knows
+    none."""
+
+    model: str
+    version: int
+    recorded: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Provided:
     """The verified local copy of a version, None where there is none, and why the version is not to be served, empty
     where it may. The rule of a version that is not to be served may answer where there is a copy."""
@@ -36,20 +46,19 @@ class Copies:
         self._trials = trials
         self._passed: set[Path] = set()
 
-    def provide(self, model: str, version: int, *, recorded: str | None) -> Provided:
-        """A copy of the version that was tried out; `recorded` is the digest of its files that the ledger knows.
+    def provide(self, wanted: Wanted) -> Provided:
+        """A copy of the version that was tried out.
 
         Raises:
             TrackingUnavailableError: it has to be fetched, and MLflow does not give it.
-            ConnectionError: nothing can be tried out any more.
+            OSError: there is no room for it, or nothing can be tried out any more.
         """
         try:
-            if recorded is None:
-                recorded = self._registered(model, version, recorded).digest
-            folder = self._folder / model / copy_name(version, recorded)
+            digest = wanted.recorded or self._registered(wanted).digest
+            folder = self._folder / wanted.model / copy_name(wanted.version, digest)
             if self._is_there(folder):
                 return Provided(folder, self._problem(folder, known_as=folder))
-            return self._fetched(self._registered(model, version, recorded), folder)
+            return self._fetched(self._registered(wanted), folder)
         except TrackingUnavailableError:
             raise
         except (RetrainerError, ValueError) as error:
@@ -74,20 +83,21 @@ class Copies:
             return False
         return True
 
-    def _registered(self, model: str, version: int, recorded: str | None) -> Version:
+    def _registered(self, wanted: Wanted) -> Version:
         """The version in the registry.
 
         Raises:
             UnsafeArtifactError: it is not there, or its files have no digest, or another one than the ledger knows.
         """
-        found = self._registry(model).get(version)
+        name, found = f"v{wanted.version}", self._registry(wanted.model).get(wanted.version)
         if found is None:
-            raise UnsafeArtifactError(f"there is no v{version} in the MLflow registry")
+            raise UnsafeArtifactError(f"there is no {name} in the MLflow registry")
         if not found.digest:
-            raise UnsafeArtifactError(f"v{version} was not registered by Retrainer: no digest of its files is recorded")
-        if recorded is not None and recorded != found.digest:
+            raise UnsafeArtifactError(f"{name} was not registered by Retrainer: no digest of its files is recorded")
+        if wanted.recorded is not None and wanted.recorded != found.digest:
             raise UnsafeArtifactError(
-                f"the registry says that the digest of the files of v{version} is {found.digest}, the ledger {recorded}"
+                f"the registry says that the digest of the files of {name} is {found.digest}, "
+                f"the ledger {wanted.recorded}"
             )
         return found
 

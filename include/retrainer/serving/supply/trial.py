@@ -21,8 +21,10 @@ import numpy as np
 
 from retrainer.contracts import ServingSpec
 from retrainer.runtimes.processes import die_with_parent, prefer_as_victim
+from retrainer.serving.fallback import Fallback
 from retrainer.serving.known_answers import sample_problem
 from retrainer.serving.local_copy import Sample, read_checks, verify
+from retrainer.serving.predictor import load_predictor
 from retrainer.serving.records import ParsedRecords, RecordParser
 
 Subject = Literal["model", "rule"]
@@ -123,8 +125,6 @@ def _problem(folder: Path, subject: Subject) -> str:
 
 
 def _model_problem(folder: Path) -> str:
-    from retrainer.serving.predictor import load_predictor  # ONNX Runtime starts a thread when it is imported
-
     predictor = load_predictor(folder)
     sample = read_checks(folder).sample
     outputs = [predictor.predict(parsed.columns) for parsed in _parsed(predictor.spec, sample)]
@@ -132,8 +132,6 @@ def _model_problem(folder: Path) -> str:
 
 
 def _rule_problem(folder: Path) -> str:
-    from retrainer.serving.fallback import Fallback
-
     spec = verify(folder)
     rule = Fallback(folder, spec)
     for parsed in _parsed(spec, read_checks(folder).sample):
