@@ -17,6 +17,7 @@ _COMMANDS = {
     "show": ("retrainer.cli.show:show_command", "One version: since when in production, why, on what evidence."),
     "rollback": ("retrainer.cli.rollback:rollback", "Put an earlier version in production."),
     "rebuild": ("retrainer.cli.rebuild:rebuild", "Train a version again and say whether the same comes out."),
+    "keys": ("retrainer.cli.keys:keys", "Make, list and drop keys of the model server's API."),
     "run": ("retrainer.cli.run:run", "Run one step from its JSON request."),
     "step-host": ("retrainer.cli.step_host:step_host", "Serve warm processes for steps on a private socket."),
 }

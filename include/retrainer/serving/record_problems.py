@@ -23,7 +23,7 @@ _EXACT = 2**53
 """Beyond it a number of 64 bits leaves whole numbers out."""
 
 
-class _NoNumber(str):
+class NoNumber(str):
     """What stands in a body where a number should: NaN, Infinity, or more digits than a number has."""
 
     __slots__ = ()
@@ -61,7 +61,7 @@ def read_json(body: bytes) -> Any:
         RecordError: it is not JSON (400); says where.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_NoNumber, parse_int=_whole)
+        return json.loads(body.decode("utf-8"), parse_constant=NoNumber, parse_int=_whole)
     except UnicodeDecodeError as error:
         detail = f"the body is not UTF-8: {error.reason} at byte {error.start}"
     except json.JSONDecodeError as error:
@@ -71,8 +71,8 @@ def read_json(body: bytes) -> Any:
     raise RecordError(HTTPStatus.BAD_REQUEST, detail)
 
 
-def _whole(digits: str) -> int | _NoNumber:
-    return int(digits) if len(digits) <= _MOST_DIGITS else _NoNumber(f"a number of {len(digits):,} digits")
+def _whole(digits: str) -> int | NoNumber:
+    return int(digits) if len(digits) <= _MOST_DIGITS else NoNumber(f"a number of {len(digits):,} digits")
 
 
 def _problems(document: Any, fields: Sequence[InputField]) -> Iterator[FieldProblem]:
@@ -125,7 +125,7 @@ def mistake(field: InputField, value: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    if not isinstance(value, str) or isinstance(value, _NoNumber):
+    if not isinstance(value, str) or isinstance(value, NoNumber):
         return f"must be a text, got {said(value)}"
     if len(value) > MOST_CHARACTERS:
         return f"must have at most {MOST_CHARACTERS:,} characters, got {len(value):,}"
@@ -138,9 +138,9 @@ def _is_unicode(value: str) -> bool:
 
 
 def _number(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | _NoNumber):
+    if isinstance(value, bool) or not isinstance(value, int | float | NoNumber):
         return f"must be a number, got {said(value)}"
-    if isinstance(value, _NoNumber) or abs(value) > sys.float_info.max:
+    if isinstance(value, NoNumber) or abs(value) > sys.float_info.max:
         return f"must be a finite number that fits 64 bits, got {said(value)}"
     return None
 
@@ -154,7 +154,7 @@ def _integer(field: InputField, value: float) -> str | None:
 
 def _time(value: Any) -> str | None:
     wanted = "a time in ISO 8601 with its offset from UTC, such as 2013-06-18T06:00:00-04:00"
-    if not isinstance(value, str) or isinstance(value, _NoNumber):
+    if not isinstance(value, str) or isinstance(value, NoNumber):
         return f"must be {wanted}, got {said(value)}"
     try:
         moment = msgspec.convert(value, datetime)
@@ -169,7 +169,7 @@ def _time(value: Any) -> str | None:
 
 def said(value: Any) -> str:
     """A value as a message shows it: short, and not the inside of arrays and objects."""
-    if isinstance(value, _NoNumber):
+    if isinstance(value, NoNumber):
         return str(value)
     if value is None or isinstance(value, bool):
         return json.dumps(value)

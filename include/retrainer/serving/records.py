@@ -27,6 +27,7 @@ class RecordParser:
     """
 
     def __init__(self, spec: ServingSpec) -> None:
+        self.spec = spec
         self.fields = spec.fields
         self.max_records = max_records(spec)
         self.layout = ColumnLayout(spec.fields)

@@ -1,0 +1,79 @@
+"""The routes beside the predictions: health, what is served, metrics, and the wish that the ledger be read now."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel
+
+from retrainer.contracts import ModelStatus
+from retrainer.serving.answer import Tools
+from retrainer.serving.metrics import CONTENT_TYPE
+from retrainer.serving.problems import RequestError
+from retrainer.serving.routes_predict import find_slot
+from retrainer.serving.slot import Slots
+
+ModelName = Annotated[str, Path(description="Name of a model, as in its declaration.", max_length=63)]
+
+
+class Health(BaseModel):
+    """Whether the server takes requests."""
+
+    status: str
+
+
+class Served(BaseModel):
+    """Every model that the server knows."""
+
+    models: list[ModelStatus]
+
+
+class Refreshing(BaseModel):
+    """The ledger is about to be read for this model."""
+
+    model: str
+
+
+class PrometheusResponse(Response):
+    """Metrics in Prometheus' text format."""
+
+    media_type = CONTENT_TYPE
+
+
+def routes(slots: Slots, tools: Tools, refresh: Callable[[str], None]) -> APIRouter:
+    """All of them. `refresh` has the ledger read now for a model. They are coroutines, since nothing here waits."""
+    router = APIRouter()
+
+    @router.get("/health/live", tags=["health"], summary="Does the process answer?")
+    async def live() -> Health:
+        return Health(status="live")
+
+    @router.get("/health/ready", tags=["health"], summary="Does a model answer its canonical inputs?")
+    async def ready() -> Health:
+        if not slots.ready:
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "no model answers yet", headers={"retry-after": "1"})
+        return Health(status="ready")
+
+    @router.get("/v1/models", tags=["models"], summary="Every model that is served.")
+    async def models() -> Served:
+        return Served(models=[slot.status() for slot in slots])
+
+    @router.get("/v1/models/{model}", tags=["models"], summary="What answers for a model, since when, and why.")
+    async def model(model: ModelName) -> ModelStatus:
+        return find_slot(slots, model).status()
+
+    @router.post("/v1/models/{model}/refresh", tags=["models"], status_code=HTTPStatus.ACCEPTED)
+    async def refresh_model(model: ModelName) -> Refreshing:
+        """Read the ledger now, instead of within a second. The model need not be known here yet."""
+        if not re.fullmatch("[a-z][a-z0-9_]{0,62}", model):
+            raise RequestError(HTTPStatus.NOT_FOUND, f"no model can be called {model[:100]!r}")
+        refresh(model)
+        return Refreshing(model=model)
+
+    @router.get("/metrics", tags=["health"], response_class=PrometheusResponse, summary="Metrics for Prometheus.")
+    async def metrics() -> PrometheusResponse:
+        return PrometheusResponse(tools.metrics.render())
+
+    return router
