@@ -32,7 +32,7 @@ def local_time(times: NDArray[np.datetime64], zone: str) -> NDArray[np.datetime6
 
 @lru_cache(maxsize=64)
 def _table(zone: str) -> tuple[NDArray[np.int64], NDArray[np.timedelta64]]:
-    """Moments (microseconds since 1970, UTC), and the offset of `zone` before, between and after them; the ends are NaT."""
+    """Moments (microseconds since 1970, UTC), and the offsets of `zone` before, between and after; NaT at both ends."""
     try:
         where = ZoneInfo(zone)
     except (LookupError, ValueError, OSError) as error:
