@@ -12,6 +12,7 @@ _COMMANDS = {
     "schema": ("retrainer.cli.schema:schema", "Print the JSON Schema of a model declaration."),
     "up": ("retrainer.cli.stack:up", "Start Airflow, MLflow and the step host on this machine."),
     "down": ("retrainer.cli.stack:down", "Stop what `retrainer up` started."),
+    "serve": ("retrainer.cli.serve:serve", "Answer for the models in production over HTTP."),
     "demo": ("retrainer.cli.demo:demo", "Play real days through the whole loop."),
     "history": ("retrainer.cli.history:history", "What was decided about a model, by whom, when and why."),
     "show": ("retrainer.cli.show:show_command", "One version: since when in production, why, on what evidence."),

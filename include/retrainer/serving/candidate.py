@@ -92,5 +92,5 @@ class _NoRule:
 class _NothingKnown:
     """In the place of the online tables: what a known answer leaves out is missing."""
 
-    def fill(self, model: str, columns: Columns, missing: Mapping[str, NDArray[np.bool_]]) -> Columns:  # noqa: ARG002
+    def fill(self, _model: str, columns: Columns, _missing: Mapping[str, NDArray[np.bool_]], **_: object) -> Columns:
         return columns

@@ -1,0 +1,185 @@
+"""The model server's process: `retrainer serve`, or `python -m retrainer.serving.server` itself.
+
+One process with one event loop answers; its child, the supply, brings it versions. It starts in about a second, since
+neither MLflow nor SQLAlchemy, pandas or scikit-learn is imported here.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import uvicorn
+
+from retrainer.config.runtime import RuntimeSettings, find_project_root, load_settings
+from retrainer.errors import RetrainerError, StackError
+from retrainer.online import Online
+from retrainer.predictions import PredictionLog, log_folder
+from retrainer.runtimes.environment import step_environment
+from retrainer.serving.answer import Tools
+from retrainer.serving.app import create_app
+from retrainer.serving.candidate import Candidates
+from retrainer.serving.loading import Loader
+from retrainer.serving.local_copy import serving_folder
+from retrainer.serving.metrics import Metrics
+from retrainer.serving.protocol import timed_protocol
+from retrainer.serving.shadows import Shadows
+from retrainer.serving.slot import Slots
+from retrainer.serving.swap import Swapper
+from retrainer.serving.watch import SupplyWatch
+from retrainer.steps.libraries import LOAD_ENVIRONMENT
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 4
+"""For requests under way at the end: the local stack kills what has not ended after 5 s."""
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. Default: the setting serving_host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: the setting serving_port. 0: one that is free.")
+def main(host: str | None, port: int | None) -> None:
+    """Answer for the models in production until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("retrainer").setLevel(logging.INFO)
+    try:
+        settings = load_settings(os.environ, find_project_root(Path.cwd()))
+        given = {"serving_host": host, "serving_port": port}
+        settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+        with _listening(settings) as listener:
+            sys.dont_write_bytecode = True  # beside the code of a version it would be a file that nobody has verified
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(_Process(settings, listener).run())
+    except RetrainerError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+
+
+class _Process:
+    """Everything that a server has once, and the order in which it begins and ends."""
+
+    def __init__(self, settings: RuntimeSettings, listener: socket.socket) -> None:
+        self._listener = listener
+        folder = serving_folder(settings.home)
+        self._log = PredictionLog(log_folder(settings.home))
+        self._shadows = Shadows(self._log)
+        self._online = Online(settings.home)
+        metrics = Metrics()
+        tools = Tools(self._log, self._shadows, self._online, metrics)
+        slots, candidates = Slots(), Candidates(tools)
+        loader = Loader(folder, candidates, _own_address(listener))
+        self._swapper = Swapper(slots, folder, loader, metrics)
+        self._watch = SupplyWatch(self._swapper.carry_out, supply_environment(settings))
+        app = create_app(slots, tools, settings, refresh=self._watch.refresh)
+        config = uvicorn.Config(
+            candidates.door(app),
+            http=timed_protocol(settings.serving_timeout_seconds),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = _Server(config)
+
+    async def run(self) -> None:
+        """Serve until a signal asks for the end; then answer what is under way, and write down what was logged."""
+        serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        following = asyncio.create_task(self._follow())
+        try:
+            await serving
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+            self._swapper.close()
+            for each in (self._shadows, self._online, self._log):
+                each.close()
+
+    async def _follow(self) -> None:
+        """First what was served before, then what the supply says."""
+        await self._server.listening.wait()
+        log.info("listening on http://%s:%d", *self._listener.getsockname()[:2])
+        supply = asyncio.create_task(self._watch.run())
+        try:
+            await self._swapper.restore()
+            gc.collect()
+            gc.freeze()  # what is there now stays: looking through it again and again would hold requests up
+            await supply
+        finally:
+            supply.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await supply
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it listens, and after a signal comes to its end instead of repeating the signal."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the server; a second SIGINT does not wait for requests under way."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def supply_environment(settings: RuntimeSettings) -> dict[str, str]:
+    """The environment of the supply: these settings, threads that share the machine, none that is left by a fork."""
+    return step_environment(LOAD_ENVIRONMENT | settings.child_environment())
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+@contextlib.contextmanager
+def _listening(settings: RuntimeSettings) -> Iterator[socket.socket]:
+    """A socket on the address of the settings.
+
+    Raises:
+        StackError: it cannot be had.
+    """
+    host, port = settings.serving_host, settings.serving_port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise StackError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    with listener:
+        yield listener
+
+
+def _own_address(listener: socket.socket) -> tuple[str, int]:
+    """Where this process itself reaches the server: the loopback, where it listens everywhere."""
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 it is compared, not bound
+
+
+if __name__ == "__main__":
+    main()
