@@ -92,5 +92,11 @@ class _NoRule:
 class _NothingKnown:
     """In the place of the online tables: what a known answer leaves out is missing."""
 
-    def fill(self, _model: str, columns: Columns, _missing: Mapping[str, NDArray[np.bool_]], **_: object) -> Columns:
+    def fill(
+        self,
+        model: str,  # noqa: ARG002 it is called so
+        columns: Columns,
+        missing: Mapping[str, NDArray[np.bool_]],  # noqa: ARG002
+        **_: object,
+    ) -> Columns:
         return columns
