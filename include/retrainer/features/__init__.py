@@ -2,5 +2,15 @@
 
 from retrainer.features.build import FeatureTables, build_features
 from retrainer.features.columns import feature_columns
+from retrainer.features.known import FROM, UNTIL, KnownValues, known_lookups, known_windows
 
-__all__ = ["FeatureTables", "build_features", "feature_columns"]
+__all__ = [
+    "FROM",
+    "UNTIL",
+    "FeatureTables",
+    "KnownValues",
+    "build_features",
+    "feature_columns",
+    "known_lookups",
+    "known_windows",
+]

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
+import duckdb
 from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
@@ -12,6 +14,7 @@ from retrainer.contracts.columns import TIME
 from retrainer.features import FeatureTables, build_features
 from retrainer.snapshots import DataPlace, Partitions, connect, laid_out, open_view, pin, replace_changed
 from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.publish_online import needed_since, publish_known
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +22,20 @@ _BUILT = "features_built"
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
-    """Build the features of both windows from the validated snapshot into the model's Delta feature table."""
+    """Build the features of both windows from the validated snapshot into the model's Delta feature table.
+
+    Where the model is served, also publish what is known at as_of for the rows that are still to come.
+    """
     config = declaration(request)
     report = result_of(request, "validate_data", ValidationReport)
     training, holdout = windows(config, request)
     uri = DataPlace(settings.data_uri, config.name).features()
     window = Interval(start=training.start, end=holdout.end)
     ref = build(config, report.snapshot, window=window, uri=uri)
+    if config.serving is not None:
+        with connect() as connection:
+            recent = [_since(ref, needed_since(config, ref.table, request.as_of), config) for ref in report.snapshot]
+            publish_known(_tables(connection, recent), config, settings.data_uri, as_of=request.as_of)
     return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
 
 
@@ -33,11 +43,7 @@ def build(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval
     """Build the features of the rows in `window` into the Delta table at `uri`: only what changed. Pins the table."""
     intervals = config.schedule.intervals(window.start, window.end)
     with connect() as connection:
-        views = {}
-        for ref in snapshot:
-            open_view(connection, ref, f"snapshot_{ref.table}")
-            views[ref.table] = f"snapshot_{ref.table}"
-        build_features(FeatureTables(connection, views), config, intervals=intervals).to_table(_BUILT)
+        build_features(_tables(connection, snapshot), config, intervals=intervals).to_table(_BUILT)
         built = Partitions(connection, _BUILT, [interval.key for interval in intervals])
         schema = connection.table(_BUILT).limit(0).to_arrow_table().schema
         changed = replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
@@ -56,6 +62,20 @@ def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interv
         Interval(start=start_of_training, end=end_of_training),
         Interval(start=start_of_holdout, end=request.as_of),
     )
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, snapshot: Sequence[TableRef]) -> FeatureTables:
+    """The pinned tables as views."""
+    views = {ref.table: f"snapshot_{ref.table}" for ref in snapshot}
+    for ref in snapshot:
+        open_view(connection, ref, views[ref.table])
+    return FeatureTables(connection, views)
+
+
+def _since(ref: TableRef, moment: datetime, config: ModelConfig) -> TableRef:
+    """`ref` without the partitions that end before `moment`."""
+    start = max(config.schedule.interval_before(moment).end, ref.window.start)
+    return ref.model_copy(update={"window": Interval(start=start, end=ref.window.end)})
 
 
 def _key(config: ModelConfig) -> tuple[str, ...]:
