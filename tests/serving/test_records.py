@@ -13,7 +13,7 @@ from retrainer.serving.problems import problem_body
 from retrainer.serving.records import RecordError, RecordParser
 from tests.serving.flights import FLIGHT, SHARES, WEATHER, body_of, flight, flight_fields, make_spec, without
 
-OPTIONAL = {*(f"weather__{name}" for name in WEATHER), *(f"{name}_late_share" for name in SHARES), "flight_id"}
+LOOKED_UP = {*(f"weather__{name}" for name in WEATHER), *(f"{name}_late_share" for name in SHARES)}
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,8 @@ def test_the_columns_of_one_record_are_those_of_the_first_of_two(parser):
     for name, column in two.columns.items():
         assert column.dtype == one.columns[name].dtype
         np.testing.assert_array_equal(column[:1], one.columns[name])
-    assert one.missing.keys() == OPTIONAL - {"weather__temp", "origin_late_share"}
-    assert two.missing["flight_id"].tolist() == [True, True]
+    assert one.missing.keys() == LOOKED_UP - {"weather__temp", "origin_late_share"}
+    assert two.missing.keys() == LOOKED_UP - {"weather__temp"}
 
 
 def test_a_field_that_is_not_sent_is_missing_and_a_null_is_not(parser):
@@ -87,8 +87,10 @@ def test_a_key_keeps_every_digit():
         InputField(name="value", type="float", required=True, role="input"),
         InputField(name="id", type="integer", required=False, role="key"),
     )
-    parsed = RecordParser(make_spec(fields=fields)).parse(body_of({"value": 1, "id": key}))
-    assert parsed.keys["id"].tolist() == [key]
+    parser = RecordParser(make_spec(fields=fields))
+    for records in ([{"value": 1, "id": key}], [{"value": 1, "id": key}, {"value": 1, "id": 7.0}, {"value": 1}]):
+        assert parser.parse(body_of(*records)).keys["id"].tolist() == [key, 7, None][: len(records)]
+    assert type(parser.parse(body_of({"value": 1, "id": 7.0})).keys["id"][0]) is int
 
 
 def test_a_column_may_be_named_like_a_word_of_python():

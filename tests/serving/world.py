@@ -61,7 +61,15 @@ class Known:
 
     values: dict[str, float] = field(default_factory=dict)
 
-    def fill(self, model: str, columns: Columns, missing: Mapping[str, NDArray[np.bool_]]) -> Columns:
+    def fill(
+        self,
+        model: str,
+        columns: Columns,
+        missing: Mapping[str, NDArray[np.bool_]],
+        *,
+        keys: Columns,
+        definitions: Mapping[str, str] | None,
+    ) -> Columns:
         filled = dict(columns)
         for name, which in missing.items():
             if name in self.values:
@@ -100,7 +108,9 @@ class Api:
     refreshed: list[str] = field(default_factory=list)
 
     def app(self, **settings: str) -> FastAPI:
-        environ = {"RETRAINER_HOME": str(self.home)} | {f"RETRAINER_{key.upper()}": text for key, text in settings.items()}
+        environ = {"RETRAINER_HOME": str(self.home)} | {
+            f"RETRAINER_{key.upper()}": text for key, text in settings.items()
+        }
         tools: Any = Tools(self.log, self.shadows, self.online, self.metrics)  # type: ignore[arg-type]
         return create_app(self.slots, tools, load_settings(environ, PROJECT), refresh=self.refreshed.append)
 

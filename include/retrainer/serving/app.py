@@ -21,7 +21,7 @@ from retrainer.serving.mlflow_routes import Invocations, mlflow_routes
 from retrainer.serving.openapi import describe
 from retrainer.serving.problems import PROBLEM_JSON, RequestError, problem_body
 from retrainer.serving.routes import routes
-from retrainer.serving.routes_predict import PredictRoute
+from retrainer.serving.routes_predict import PREDICT_PATH, AheadOfRouting, PredictRoute
 from retrainer.serving.slot import Slots
 
 
@@ -46,13 +46,14 @@ def create_app(
         lifespan=lifespan,
     )
     predict, invocations = PredictRoute(slots, tools), Invocations(slots, tools)
-    app.router.routes.insert(0, Route("/v1/models/{model}/predict", predict, methods=["POST"], include_in_schema=False))
-    app.router.routes.append(Route("/invocations", invocations, methods=["POST"], include_in_schema=False))
+    for path, route in ((PREDICT_PATH, predict), ("/invocations", invocations)):
+        app.router.routes.append(Route(path, route, methods=["POST"], include_in_schema=False))
     app.include_router(routes(slots, tools, refresh))
     app.include_router(mlflow_routes(slots))
     _add_problems(app, tools)
     keys = Keys(keys_file(settings.home), always=not is_loopback(settings.serving_host))
     refused = tools.metrics.refused
+    app.add_middleware(AheadOfRouting, predict=predict)
     app.add_middleware(KeyGuard, keys=keys, on_refused=refused)
     app.add_middleware(
         Admission,

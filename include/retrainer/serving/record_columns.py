@@ -28,8 +28,8 @@ class ParsedRecords(msgspec.Struct, frozen=True, eq=False):
     """The records of one request as columns.
 
     `columns` are those that a model's own code and the model read, `keys` those that only say which row it is; a key
-    that is an integer is an object array of int or None, so that no digit is lost. `missing` marks, for each field that
-    a record may leave out, the records that did: a null that was sent is not marked. `raw` is the body they came in.
+    that is an integer is an object array of int or None, so that no digit is lost. `missing` marks, for each column
+    that can be looked up, the records that did not send it; a null that was sent is not marked. `raw` is the body.
     """
 
     columns: Columns
@@ -38,13 +38,21 @@ class ParsedRecords(msgspec.Struct, frozen=True, eq=False):
     count: int
     raw: bytes
 
+    def some(self, rows: NDArray[np.intp]) -> "ParsedRecords":
+        """The records at these places."""
+        columns, keys, missing = (_at(rows, table) for table in (self.columns, self.keys, self.missing))
+        return ParsedRecords(columns, keys, missing, len(rows), self.raw)
+
 
 class ColumnLayout:
     """Which fields of a record become which kind of array."""
 
     def __init__(self, fields: Sequence[InputField]) -> None:
         self._keys = [field.name for field in fields if field.role == "key"]
-        self._optional = [(place, field.name) for place, field in enumerate(fields) if not field.required]
+        optional = [(place, field) for place, field in enumerate(fields) if not field.required]
+        self._looked_up = [(place, field.name) for place, field in optional if field.role != "key"]
+        self._left_out = [place for place, field in optional if field.role == "key"]
+        self._whole = [place for place, field in enumerate(fields) if field.role == "key" and field.type == "integer"]
         kinds = {field.name: (place, _kind(field)) for place, field in enumerate(fields)}
         self._texts, self._times, self._numbers = (
             {name: place for name, (place, kind) in kinds.items() if kind == wanted} for wanted in ("O", "M", "f")
@@ -54,10 +62,15 @@ class ColumnLayout:
         """The same as `many` for one record whose fields have `values`, in a third of the time."""
         fields = list(values)
         missing: dict[str, Mask] = {}
-        for place, name in self._optional:
+        for place, name in self._looked_up:
             if fields[place] is UNSET:
                 fields[place] = None
                 missing[name] = _THE_ONLY_ONE
+        for place in self._left_out:
+            if fields[place] is UNSET:
+                fields[place] = None
+        for place in self._whole:
+            fields[place] = _exact(fields[place])
         numbers = np.array([fields[place] for place in self._numbers.values()], dtype=np.float64)
         times = np.array([_moment(fields[place]) for place in self._times.values()], dtype=np.int64)
         texts = {name: np.array((fields[place],), dtype=object) for name, place in self._texts.items()}
@@ -75,11 +88,13 @@ class ColumnLayout:
         fields = list(values)
         count = len(fields[0])
         missing: dict[str, Mask] = {}
-        for place, name in self._optional:
-            sent = fields[place]
-            if UNSET in sent:
-                missing[name] = np.array([value is UNSET for value in sent])
-                fields[place] = [None if value is UNSET else value for value in sent]
+        for place, name in self._looked_up:
+            if UNSET in fields[place]:
+                missing[name] = np.array([value is UNSET for value in fields[place]])
+        for place in (*(place for place, _ in self._looked_up), *self._left_out):
+            fields[place] = [None if value is UNSET else value for value in fields[place]]
+        for place in self._whole:
+            fields[place] = [*map(_exact, fields[place])]
         numbers = np.array([fields[place] for place in self._numbers.values()], dtype=np.float64)
         times = np.array([[*map(_moment, fields[place])] for place in self._times.values()], dtype=np.int64)
         texts = {name: np.array(fields[place], dtype=object) for name, place in self._texts.items()}
@@ -98,10 +113,19 @@ class ColumnLayout:
         return arrays, {name: arrays.pop(name) for name in self._keys}
 
 
+def _at(rows: NDArray[np.intp], table: Columns) -> dict[str, NDArray[Any]]:
+    return {name: column[rows] for name, column in table.items()}
+
+
 def _kind(field: InputField) -> str:
     if field.type == "string" or (field.type == "integer" and field.role == "key"):
         return "O"
     return "M" if field.type == "timestamp" else "f"
+
+
+def _exact(value: float | None) -> int | None:
+    """A whole number, which JSON may write as 3.0 too."""
+    return None if value is None else int(value)
 
 
 def _moment(value: datetime | None) -> int:

@@ -4,13 +4,16 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from retrainer.config.near_miss import unknown
 from retrainer.serving.answer import Prediction, Tools, answer
 from retrainer.serving.exchange import media_type, parsed, read_body, send_json, send_problem
 from retrainer.serving.problems import RequestError
 from retrainer.serving.slot import Line, Slot, Slots
+
+PREDICT_PATH = "/v1/models/{model}/predict"
+_BEFORE, _BEHIND = PREDICT_PATH.split("{model}")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,6 +46,27 @@ class PredictRoute:
         else:
             body = _encode(Predicted(slot.model, made.predictions()))
             await send_json(send, body, headers={"x-request-id": made.request_id})
+
+
+class AheadOfRouting:
+    """ASGI middleware: hands a prediction to its route at once.
+
+    FastAPI's routing and what it keeps ready for handlers take 25 us, a third of what the server adds to a prediction.
+    """
+
+    def __init__(self, app: ASGIApp, *, predict: PredictRoute) -> None:
+        self._app, self._predict = app, predict
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            path: str = scope["path"]
+            model = path[len(_BEFORE) : -len(_BEHIND)]
+            if path.startswith(_BEFORE) and path.endswith(_BEHIND) and "/" not in model and model:
+                scope["path_params"] = {"model": model}
+                await self._predict(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def find_slot(slots: Slots, model: str) -> Slot:
