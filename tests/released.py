@@ -1,10 +1,13 @@
 """Versions of one model without a training for each: one real artifact, registered as often as a test needs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
+from retrainer.config.serving import Serving
 from retrainer.contracts import Action, Approval, Decision, NewEntry, Registration, Release, StepRequest, TrainedModel
 from retrainer.deployment import Standing, standing
 from retrainer.registry import DIGEST
@@ -30,6 +33,11 @@ class Releases:
         """The same artifact in the same places under another name: nothing is registered there yet."""
         config = self.world.config.model_copy(update={"name": name})
         return Releases(World(self.world.home, config), self.trained)
+
+    def served(self, serving: Serving, uri: str) -> "Releases":
+        """The same model with what it declares about serving, and the address of a server."""
+        config = self.world.config.model_copy(update={"serving": serving})
+        return replace(self, world=replace(self.world, config=config, serving_uri=uri))
 
     @property
     def now(self) -> Standing:
@@ -66,12 +74,13 @@ class Releases:
         }
         return number
 
-    def deploy_request(self, number: int, *, approval: Approval | None = None) -> StepRequest:
+    def deploy_request(self, number: int, *, approval: Approval | None = None, **params: Any) -> StepRequest:
         inputs = self._inputs[number] | ({"approve": approval} if approval else {})
-        return self.world.request("deploy", as_of(number), inputs, run_id=f"night {number}")
+        request = self.world.request("deploy", as_of(number), inputs, run_id=f"night {number}")
+        return request.model_copy(update={"params": params})
 
-    def deploy(self, number: int, *, approval: Approval | None = None) -> Release:
-        return deploy.run(self.deploy_request(number, approval=approval), self.world.settings)
+    def deploy(self, number: int, **options: Any) -> Release:
+        return deploy.run(self.deploy_request(number, **options), self.world.settings)
 
     def promote(self, count: int = 1) -> int:
         """That many versions promoted, one after another; the number of the last."""
@@ -90,8 +99,8 @@ class Releases:
     def rollback(self, target: int | str = "previous", **options: Any) -> Release:
         return rollback.run(self.rollback_request(target, **options), self.world.settings)
 
-    def append(self, action: Action, number: int) -> None:
-        """An entry that moves nothing, such as the one that a version's files are to be deleted."""
+    def append(self, action: Action, number: int, **evidence: JsonValue) -> None:
+        """An entry that moves no champion, such as the one that a version's files are to be deleted."""
         now = self.now
         entry = NewEntry(
             model=self.model,
@@ -103,7 +112,7 @@ class Releases:
             identity=f"{action} {number} after {now.sequence}",
             actor="a test",
             reason="",
-            evidence={},
+            evidence=evidence,
         )
         self.world.ledger.append(entry, after=now.sequence)
 

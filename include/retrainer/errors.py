@@ -66,6 +66,10 @@ class LedgerUnavailableError(RetrainerError):
     """The ledger's database did not answer. Nothing was released."""
 
 
+class ModelServerError(RetrainerError):
+    """The model server did not answer, or not in time. What the ledger says stands: the server follows it by itself."""
+
+
 class StackError(RetrainerError):
     """The local stack could not be started or stopped."""
 

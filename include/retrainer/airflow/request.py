@@ -12,6 +12,10 @@ from retrainer.contracts import Interval, StepName, StepRequest
 from retrainer.errors import ConfigurationError
 
 
+_AT_THE_MOMENT: tuple[StepName, ...] = ("refresh_online", "collect_predictions")
+"""Steps that are about the moment of their run, not about the interval before it."""
+
+
 def run_interval(context: Context, schedule: Schedule) -> Interval:
     """The interval that a run is about: the last one that is over at the run's as_of.
 
@@ -58,15 +62,17 @@ def build_request(
         inputs=dict(inputs),
         params=_asked_for(context, step),
         interval=interval,
-        as_of=interval.end,
+        as_of=_moment(context, config.schedule) if step in _AT_THE_MOMENT else interval.end,
         seed=config.seed,
         run_id=context["dag_run"].run_id,
     )
 
 
 def _asked_for(context: Context, step: StepName) -> dict[str, JsonValue]:
-    """The form of the run, as the step takes it."""
+    """The form of the run, as the step takes it; to deploy, whether the run is a backfill."""
     form = context["params"]
+    if step == "deploy":
+        return {"backfill": True} if context["dag_run"].run_type == "backfill" else {}
     if step == "rollback":
         target = str(form["target"])
         return {
@@ -75,6 +81,12 @@ def _asked_for(context: Context, step: StepName) -> dict[str, JsonValue]:
             "actor": context["dag_run"].triggering_user_name or context["dag_run"].run_id,
         }
     return {"version": int(form["version"])} if step == "rebuild" else {}
+
+
+def _moment(context: Context, schedule: Schedule) -> datetime:
+    """The run's as_of as it is, where `run_interval` takes the end of an interval."""
+    given = context["params"].get("as_of")
+    return _parse(given, schedule) if given else _of_run(context)
 
 
 def _of_run(context: Context) -> datetime:

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 from retrainer.contracts.base import Contract, UtcDatetime
 from retrainer.contracts.interval import Interval
 from retrainer.contracts.ledger import Action
+from retrainer.contracts.serving import ExportCheck
 
 
 class TrainedModel(Contract):
@@ -80,6 +81,8 @@ class Decision(Contract):
     confidence: float = Field(gt=0, lt=1)
     gates: tuple[Gate, ...] = ()
     slices: tuple[SliceResult, ...] = ()
+    export: ExportCheck | None = None
+    """Whether ONNX says what scikit-learn says; null where the challenger was not compared."""
     report_url: str = ""
     """The evaluation report in MLflow; empty where it could not be kept."""
 
@@ -110,7 +113,11 @@ class Approval(Contract):
 
 
 class Release(Contract):
-    """Result of deploy and rollback: the entry of the ledger. `champion_version` is in production after it."""
+    """Result of deploy and rollback: the entry of the ledger. `champion_version` is in production after it.
+
+    Where the model server would not serve the version, or it broke its service level, the entry is the one by which
+    deploy went back.
+    """
 
     model: str
     sequence: int = Field(ge=1)
@@ -120,6 +127,10 @@ class Release(Contract):
     champion_version: int | None = None
     as_of: UtcDatetime
     reason: str
+    served: bool | None = None
+    """Whether the model server has carried the entry out. Null: nobody asked it."""
+    note: str = ""
+    """In words, what the model server made of it."""
 
 
 class Archive(Contract):

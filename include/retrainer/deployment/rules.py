@@ -6,17 +6,22 @@ from datetime import datetime
 from typing import Literal
 
 from retrainer.config.declaration import Deployment
+from retrainer.config.serving import Serving
 from retrainer.contracts import Approval, Decision
 from retrainer.deployment.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
 class Challenger:
-    """A registered version, the moment up to which its training looked (aware), and what compare decided about it."""
+    """A registered version, the moment up to which its training looked (aware), and what compare decided about it.
+
+    `backfilled`: its run is a backfill, which puts nothing on trial.
+    """
 
     version: int
     as_of: datetime
     decision: Decision
+    backfilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,27 @@ class Plan:
     reason: str
 
 
+Way = Literal["direct", "canary", "shadow"]
+"""How a challenger gets into production: at once, in growing shares of the traffic, or through the shadow."""
+
+
+def way_of(serving: Serving | None, now: Standing) -> Way:
+    """The way that `serving` declares; None: nothing serves the model.
+
+    Where no version is in production, or the rule answers instead of it, there is nothing to share or to compare with.
+    """
+    if serving is None or now.champion is None or now.off:
+        return "direct"
+    return serving.release
+
+
 def plan_release(
-    challenger: Challenger, now: Standing, *, deployment: Deployment, approval: Approval | None = None
+    challenger: Challenger,
+    now: Standing,
+    *,
+    deployment: Deployment,
+    approval: Approval | None = None,
+    serving: Serving | None = None,
 ) -> Plan:
     """Promote only what was decided against the champion that is there now, and never backwards in time.
 
@@ -39,12 +63,13 @@ def plan_release(
     decision = challenger.decision
     if not decision.promote:
         return Plan("reject", decision.reason)
-    obstacle = next(_obstacles(challenger, now, deployment, approval), None)
+    way = way_of(serving, now)
+    obstacle = next(_obstacles(challenger, now, deployment, approval, way=way), None)
     return Plan("reject", obstacle) if obstacle else Plan("promote", decision.reason)
 
 
 def _obstacles(
-    challenger: Challenger, now: Standing, deployment: Deployment, approval: Approval | None
+    challenger: Challenger, now: Standing, deployment: Deployment, approval: Approval | None, *, way: Way
 ) -> Iterator[str]:
     """Why the ledger, the declaration or a person stand against what compare would promote."""
     version, compared = challenger.version, challenger.decision.champion_version
@@ -63,6 +88,11 @@ def _obstacles(
         )
     if not deployment.automatic:
         yield f"deployment.automatic is false; otherwise promoted: {challenger.decision.reason}"
+    if challenger.backfilled and way != "direct":
+        yield (
+            f"backfilled runs put no version on trial, and serving.release is {way}; otherwise tried: "
+            f"{challenger.decision.reason}"
+        )
     if deployment.approval == "required":
         yield from _missing_approval(approval)
 

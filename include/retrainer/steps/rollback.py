@@ -3,7 +3,8 @@
 Which version `previous` means is resolved once, against the champion that is there when the step begins: the person
 wants to be rid of that one. A promotion that comes first in between changes neither that it is left nor where to; the
 newcomer was only shown to be better than the champion that the person rolls away from, and goes with it. The
-declaration is not read: a wrong YAML file must not be in the way.
+declaration is not needed: a wrong YAML file must not be in the way. Nor must a model server that is down: it is told,
+and the result says whether it answers with the version.
 """
 
 import logging
@@ -14,10 +15,13 @@ from datetime import datetime
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Entry, NewEntry, Release, StepRequest, digest_json
 from retrainer.deployment import standing
+from retrainer.deployment.server import ModelServer
 from retrainer.errors import BadDataError, UnsafeArtifactError
 from retrainer.ledger import Ledger
 from retrainer.registry import Tracking, Version, Versions
 from retrainer.steps.mirror import mirror, report_moved
+from retrainer.steps.release_server import model_server
+from retrainer.steps.release_told import told
 from retrainer.steps.reproduce import check_reproduces
 from retrainer.steps.rollback_target import Choice, Form, read_form
 from retrainer.steps.tracking import connect_tracking
@@ -32,7 +36,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Release:
         ConfigurationError: the form is wrong, or no such version can be put in production. Nothing was moved.
         BadDataError, UnsafeArtifactError: the version does not give what it gave before. Nothing was moved.
     """
-    form = read_form(request)
+    form, server = read_form(request), _server(request, settings)
     ledger, tracking = Ledger.open(settings.ledger_url), connect_tracking(settings)
     versions = Versions(tracking, request.model)
     report_moved(ledger, versions, request.model)
@@ -44,7 +48,13 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Release:
         entry = ledger.write(request.model, identity, _checked(move, ledger, tracking).entry)
     mirror(ledger, versions, decided=entry)
     log.info("entry %d of the ledger: rollback to v%d by %s", entry.sequence, entry.version, entry.actor)
-    return Release(**entry.model_dump(include=set(Release.model_fields)))
+    return told(entry, ledger, server)
+
+
+def _server(request: StepRequest, settings: RuntimeSettings) -> ModelServer | None:
+    """The server that answers for the model; of a model without a declaration nobody knows whether one does."""
+    is_unserved = bool(request.config) and not request.config.get("serving")
+    return None if is_unserved else model_server(settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from retrainer.config.declaration import Deployment
+from retrainer.config.serving import Serving
 from retrainer.contracts import Approval, Decision
-from retrainer.deployment import Challenger, Standing, plan_release
+from retrainer.deployment import Challenger, Standing, plan_release, way_of
 
 AS_OF = datetime(2013, 7, 8, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -16,7 +17,9 @@ ROLLED_BACK = Standing(sequence=6, stack=(1,), barred=frozenset({3}), trained_un
 NEEDS_APPROVAL = Deployment(approval="required")
 
 
-def challenger(*, promote: bool = True, against: int | None = None, version: int = 4) -> Challenger:
+def challenger(
+    *, promote: bool = True, against: int | None = None, version: int = 4, backfilled: bool = False
+) -> Challenger:
     decision = Decision(
         promote=promote,
         reason="better than it" if promote else "worse than it",
@@ -27,7 +30,7 @@ def challenger(*, promote: bool = True, against: int | None = None, version: int
         blocks=14,
         confidence=0.9,
     )
-    return Challenger(version, AS_OF, decision)
+    return Challenger(version, AS_OF, decision, backfilled=backfilled)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,36 @@ def test_an_answer_does_not_promote_what_was_not_shown_to_be_better():
 
 def test_no_answer_is_needed_where_no_approval_is_required():
     assert plan_release(challenger(), NONE, deployment=Deployment()).action == "promote"
+
+
+@pytest.mark.parametrize(
+    ("release", "now", "way"),
+    [
+        (None, V3, "direct"),
+        ("direct", V3, "direct"),
+        ("canary", V3, "canary"),
+        ("shadow", V3, "shadow"),
+        ("canary", NONE, "direct"),
+        ("shadow", NONE, "direct"),
+        ("canary", Standing(5, (1, 3), off=True), "direct"),
+    ],
+    ids=["not served", "direct", "canary", "shadow", "first canary", "first shadow", "switched off"],
+)
+def test_a_trial_needs_a_champion_that_answers(release, now, way):
+    serving = None if release is None else Serving(release=release)
+    assert way_of(serving, now) == way
+
+
+@pytest.mark.parametrize(
+    ("release", "backfilled", "action"),
+    [("direct", True, "promote"), ("canary", True, "reject"), ("shadow", True, "reject"), ("canary", False, "promote")],
+)
+def test_a_backfilled_run_puts_nothing_on_trial(release, backfilled, action):
+    candidate = challenger(against=3, backfilled=backfilled)
+    plan = plan_release(candidate, V3, deployment=Deployment(), serving=Serving(release=release))
+    assert plan.action == action
+    if action == "reject":
+        assert plan.reason == (
+            f"backfilled runs put no version on trial, and serving.release is {release}; "
+            "otherwise tried: better than it"
+        )

@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retrainer.contracts import Action, Entry
+from retrainer.contracts import Action, Entry, Split
 from retrainer.deployment import Standing, standing, standings
 
 START = datetime(2013, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
 
 
-def entries(*moves: tuple[Action, int]) -> list[Entry]:
-    """One entry a move (action, version), a day apart; a version's as_of is the day of its number."""
+def entries(*moves: tuple[Action, int] | tuple[Action, int, int]) -> list[Entry]:
+    """One entry a move (action, version, share of a split), a day apart; a version's as_of is the day of its number."""
     return [
         Entry(
             model="flight_delay",
@@ -23,11 +24,11 @@ def entries(*moves: tuple[Action, int]) -> list[Entry]:
             identity=str(number),
             actor="a test",
             reason="",
-            evidence={},
+            evidence={"percent": percent[0]} if percent else {},
             sequence=number,
             created_at=START + timedelta(days=number),
         )
-        for number, (action, version) in enumerate(moves, start=1)
+        for number, (action, version, *percent) in enumerate(moves, start=1)
     ]
 
 
@@ -77,3 +78,73 @@ def test_standings_begin_before_the_first_entry_and_end_with_the_last() -> None:
     moves = entries(("promote", 1), ("promote", 2), ("rollback", 1))
     assert [at.champion for at in standings(moves)] == [None, 1, 2, 1]
     assert list(standings(moves))[-1] == standing(moves)
+
+
+@pytest.mark.parametrize(
+    ("moves", "split"),
+    [
+        ([("split", 2, 10)], Split(version=2, percent=10)),
+        ([("split", 2, 10), ("split", 2, 50)], Split(version=2, percent=50)),
+        ([("split", 2, 10), ("split", 2, 0)], None),
+        ([("split", 2, 10), ("split", 3, 0)], Split(version=2, percent=10)),
+        ([("split", 2, 10), ("split", 3, 1)], Split(version=3, percent=1)),
+        ([("split", 2, 10), ("reject", 2)], None),
+        ([("split", 2, 10), ("reject", 3)], Split(version=2, percent=10)),
+        ([("split", 2, 10), ("promote", 2)], None),
+        ([("split", 2, 10), ("promote", 3)], None),
+        ([("split", 2, 10), ("rollback", 1)], None),
+        ([("split", 2, 10), ("switch_off", 1), ("switch_on", 1)], Split(version=2, percent=10)),
+        ([("split", 2, 10), ("approve", 3), ("repair", 1), ("archive", 7)], Split(version=2, percent=10)),
+        ([("split", 2)], None),
+        ([("split", 2, 100)], None),
+    ],
+)
+def test_a_share_of_the_traffic_stays_until_it_is_decided_about(
+    moves: list[tuple[Action, int]], split: Split | None
+) -> None:
+    found = standing(entries(("promote", 1), *moves))
+    assert found.split == split
+    assert found.on_trial == ({split.version} if split else set())
+
+
+@pytest.mark.parametrize(
+    ("moves", "shadow"),
+    [
+        ([("shadow", 2)], 2),
+        ([("shadow", 2), ("shadow", 3)], 3),
+        ([("shadow", 2), ("reject", 2)], None),
+        ([("shadow", 2), ("reject", 3)], 2),
+        ([("shadow", 2), ("promote", 2)], None),
+        ([("shadow", 2), ("promote", 3)], None),
+        ([("shadow", 2), ("rollback", 1)], None),
+        ([("shadow", 2), ("split", 3, 10), ("split", 3, 0), ("switch_off", 1)], 2),
+    ],
+)
+def test_a_version_stays_in_the_shadow_until_it_is_decided_about(
+    moves: list[tuple[Action, int]], shadow: int | None
+) -> None:
+    found = standing(entries(("promote", 1), *moves))
+    assert found.shadow == shadow
+    assert found.on_trial == ({shadow} if shadow else set())
+
+
+def test_a_version_on_trial_is_not_in_production() -> None:
+    found = standing(entries(("promote", 1), ("split", 2, 50), ("shadow", 3)))
+    assert (found.stack, found.previous, found.barred, found.trained_until) == ((1,), None, set(), START + DAY)
+
+
+@pytest.mark.parametrize(
+    ("moves", "off"),
+    [
+        ([("switch_off", 1)], True),
+        ([("switch_off", 1), ("switch_on", 1)], False),
+        ([("switch_off", 1), ("promote", 2)], True),
+        ([("switch_off", 1), ("promote", 2), ("rollback", 1)], True),
+        ([("switch_off", 1), ("reject", 2), ("split", 2, 10), ("shadow", 3), ("repair", 1)], True),
+        ([("switch_on", 1)], False),
+    ],
+)
+def test_only_a_person_switches_a_model_on_again(moves: list[tuple[Action, int]], off: bool) -> None:
+    found = standing(entries(("promote", 1), *moves))
+    assert found.off is off
+    assert found.champion is not None

@@ -1,22 +1,27 @@
 """Any order of promotions, rejections, rollbacks, archives, hands in the MLflow UI and kills: what always holds."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from retrainer.contracts import Entry
-from retrainer.deployment import standings
+from retrainer.contracts import Entry, NewEntry
+from retrainer.deployment import standing, standings
 from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
 from retrainer.registry import Versions
 from tests.released import Releases
 
-kills = st.sampled_from(["no", "no", "before the entry", "after the entry", "after an alias"])
+PLACES = ("before an entry", "after the decision", "after a repair", "after an alias", "after the aliases")
+"""Where a step is killed: between its entries and the aliases, between those, and before the tag that says which entry
+they follow."""
+
+kills = st.sampled_from(["no", "no", "no", *PLACES])
 _names = itertools.count(1)
 
 
@@ -27,23 +32,39 @@ class Killed(BaseException):
 @contextmanager
 def killed(where: str) -> Iterator[None]:
     """What runs in the block dies there, if it comes there."""
-    append, set_alias = Ledger.append, Versions.set_alias
 
-    def append_and_die(*args: object, **options: object) -> None:
-        append(*args, **options)
-        raise Killed
+    def then_die(method: Callable[..., object]) -> Callable[..., None]:
+        def act_and_die(*args: object, **options: object) -> None:
+            method(*args, **options)
+            raise Killed
 
-    def set_alias_and_die(*args: object) -> None:
-        set_alias(*args)
-        raise Killed
+        return act_and_die
+
+    def die_after(*actions: str) -> Callable[..., Entry]:
+        append = Ledger.append
+
+        def append_and_die(ledger: Ledger, entry: NewEntry, *, after: int) -> Entry:
+            written = append(ledger, entry, after=after)
+            if entry.action in actions:
+                raise Killed
+            return written
+
+        return append_and_die
 
     deaths = {
-        "no": patch.object(Ledger, "append", append),
-        "before the entry": patch.object(Ledger, "append", side_effect=Killed),
-        "after the entry": patch.object(Ledger, "append", append_and_die),
-        "after an alias": patch.object(Versions, "set_alias", set_alias_and_die),
+        "no": (),
+        "before an entry": (patch.object(Ledger, "append", side_effect=Killed),),
+        "after the decision": (patch.object(Ledger, "append", die_after("promote", "reject", "rollback")),),
+        "after a repair": (patch.object(Ledger, "append", die_after("repair")),),
+        "after an alias": (
+            patch.object(Versions, "set_alias", then_die(Versions.set_alias)),
+            patch.object(Versions, "delete_alias", then_die(Versions.delete_alias)),
+        ),
+        "after the aliases": (patch.object(Versions, "tag_model", side_effect=Killed),),
     }
-    with deaths[where]:
+    with ExitStack() as patched:
+        for death in deaths[where]:
+            patched.enter_context(death)
         yield
 
 
@@ -51,11 +72,16 @@ class Histories(RuleBasedStateMachine):
     """One model in a real ledger and a real registry. Each rule is what one process, or one person, does."""
 
     trained: Releases
+    died: Counter[tuple[str, str]]
+    """How often a step was killed, by the last entry that it had written and by where."""
 
     @initialize()
     def begin(self) -> None:
         self.releases = self.trained.another_model(f"history_{next(_names)}")
+        self.versions = self.releases.world.versions
+        self.ledger = self.releases.world.ledger
         self.undecided: list[int] = []
+        self.interrupted: list[Callable[[], object]] = []
         self.runs = itertools.count(1)
         self.to_report = 0
         self.deploy_all(self.releases.register(), self.releases.register(promote=False))
@@ -64,20 +90,33 @@ class Histories(RuleBasedStateMachine):
         for number in numbers:
             self.step(lambda number=number: self.releases.deploy(number), "no")
 
+    @rule(promote=st.sampled_from([True, True, False]), where=kills)
+    def night(self, promote: bool, where: str) -> None:
+        """A run from beginning to end."""
+        number = self.releases.register(promote=promote)
+        self.step(lambda: self.releases.deploy(number), where)
+
     @rule(promote=st.booleans())
-    def train(self, promote: bool) -> None:
+    def begin_a_run(self, promote: bool) -> None:
         self.undecided.append(self.releases.register(promote=promote))
 
     @precondition(lambda self: self.undecided)
     @rule(data=st.data(), where=kills)
-    def deploy(self, data: st.DataObject, where: str) -> None:
+    def end_a_run(self, data: st.DataObject, where: str) -> None:
         number = data.draw(st.sampled_from(self.undecided))
+        self.undecided.remove(number)
         self.step(lambda: self.releases.deploy(number), where)
 
     @rule(to=st.just("previous") | st.integers(1, 6), where=kills)
     def rollback(self, to: int | str, where: str) -> None:
         run_id = f"run {next(self.runs)}"
         self.step(lambda: self.releases.rollback(to, run_id=run_id), where)
+
+    @precondition(lambda self: self.interrupted)
+    @rule(where=kills)
+    def retry(self, where: str) -> None:
+        """A run that was killed is tried again, at once or after others."""
+        self.step(self.interrupted.pop(), where)
 
     @rule(data=st.data())
     def archive(self, data: st.DataObject) -> None:
@@ -87,14 +126,18 @@ class Histories(RuleBasedStateMachine):
         if allowed:
             self.releases.append("archive", data.draw(st.sampled_from(sorted(allowed))))
 
-    @precondition(lambda self: self.mirrored == self.named() == self.said())  # no run was killed on its way
+    @precondition(lambda self: self.is_settled)  # else a hand may do what a killed run was about to do
     @rule(alias=st.sampled_from(["champion", "previous"]), data=st.data())
     def move_by_hand(self, alias: str, data: st.DataObject) -> None:
-        versions = self.releases.world.versions
-        there = [None, *(version.version for version in versions.all())]
-        to = data.draw(st.sampled_from([each for each in there if each != versions.alias(alias)]))
-        versions.set_alias(alias, to) if to else versions.delete_alias(alias)
+        there = [None, *(version.version for version in self.versions.all())]
+        to = data.draw(st.sampled_from([each for each in there if each != self.versions.alias(alias)]))
+        self.versions.set_alias(alias, to) if to else self.versions.delete_alias(alias)
         self.to_report += 1
+        self.is_settled = False
+
+    def teardown(self) -> None:
+        """Whatever happened, the next run that is left alone sets it right."""
+        self.deploy_all(self.releases.register(promote=False))
 
     def step(self, act: Callable[[], object], where: str) -> None:
         """Run a step. If it is not killed, everything is as the ledger says, and what a hand did is in it."""
@@ -103,26 +146,24 @@ class Histories(RuleBasedStateMachine):
             with killed(where):
                 act()
         except Killed:
+            written = [entry.action for entry in self.entries()[len(before) :]]
+            self.died[written[-1] if written else "nothing", where] += 1
+            self.interrupted.append(act)
+            self.is_settled = False
             self.check_ledger()
             return
         except ConfigurationError:  # a rollback was refused: nothing moved, what was found out is recorded
             assert {entry.action for entry in self.entries()[len(before) :]} <= {"repair"}
             return
-        self.mirrored = self.said()
-        assert self.named() == self.mirrored
-        assert sum(entry.action == "repair" for entry in self.entries()) == self.to_report
+        self.is_settled = True
+        entries, aliases = self.entries(), self.versions.aliases()
+        now = standing(entries)
+        assert (aliases.get("champion"), aliases.get("previous")) == (now.champion, now.previous)
+        assert sum(entry.action == "repair" for entry in entries) == self.to_report
         self.check_ledger()
 
     def entries(self) -> Sequence[Entry]:
-        return self.releases.world.ledger.entries(self.releases.model)
-
-    def named(self) -> tuple[int | None, int | None]:
-        aliases = self.releases.aliases()
-        return aliases.get("champion"), aliases.get("previous")
-
-    def said(self) -> tuple[int | None, int | None]:
-        now = self.releases.now
-        return now.champion, now.previous
+        return self.ledger.entries(self.releases.model)
 
     def check_ledger(self) -> None:
         entries = self.entries()
@@ -140,7 +181,12 @@ def test_aliases_and_ledger_agree_after_any_history(trained_model, monkeypatch):
     """The artifact is not loaded here: that takes most of the time, and is seen to elsewhere."""
     for step in ("deploy", "rollback"):
         monkeypatch.setattr(f"retrainer.steps.{step}.check_reproduces", lambda *_, **__: ())
-    machine = type("Machine", (Histories,), {"trained": trained_model})
+    machine = type("Machine", (Histories,), {"trained": trained_model, "died": Counter()})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=25, stateful_step_count=20, deadline=None, derandomize=True)
+        machine, settings=settings(max_examples=20, stateful_step_count=20, deadline=None, derandomize=True)
     )
+    __import__("sys").stderr.write(repr(machine.died)+str(sum(machine.died.values())))
+    last = {"before an entry": "nothing", "after a repair": "repair"}
+    assert [place for place in PLACES if place in last and not machine.died[last[place], place]] == []
+    moved = ("promote", "rollback")
+    assert [(entry, place) for place in PLACES[1::2] + PLACES[-1:] for entry in moved if not machine.died[entry, place]] == []
