@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from retrainer.config.declaration import ModelConfig
-from retrainer.contracts import Decision, Gate
+from retrainer.contracts import Decision, Gate, ServingRuntime
 from retrainer.documents import words
 from retrainer.documents.markdown import Markdown, code, paragraphs
 from retrainer.documents.page import render_markdown
 from retrainer.documents.version import VersionFacts
 
 _LISTED_SLICES = 200
+_RUNTIMES: dict[ServingRuntime, str] = {"onnx": "ONNX Runtime", "scikit-learn": "scikit-learn"}
 
 
 def model_card(facts: VersionFacts) -> str:
@@ -68,7 +69,14 @@ def _summary(facts: VersionFacts) -> list[tuple[str, object]]:
         ("Predicts", code(config.source.label.expression)),
         ("Kind", "classifier: probability of class 1" if config.estimator.is_classifier else "regressor: a number"),
         ("Estimator", code(config.estimator.type)),
+        ("Served by", _served_by(facts.decision)),
     ]
+
+
+def _served_by(decision: Decision) -> str:
+    if decision.export is None:
+        return "scikit-learn: ONNX was not compared"
+    return f"{_RUNTIMES[decision.export.runtime]}: {decision.export.message}"
 
 
 def _tables(facts: VersionFacts) -> Iterator[tuple[object, ...]]:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from retrainer.contracts import Interval
+from retrainer.contracts import Interval, ServingRuntime
 from retrainer.evaluation.metric import Predictions
 
 
@@ -35,8 +35,9 @@ class Candidate:
     """The challenger's artifact, loaded afresh: what would serve.
 
     `sample_inputs` and `sample_outputs` (float64) are rows and what it said of them when it was trained;
-    `latencies_ms` (float64) the times of single predictions, or why there are none; `champion_inputs` a sample of what
-    the champion is handed, None while there is none; `newest` the holdout's newest rows, as production sends them now.
+    `latencies_ms` (float64) the times of single predictions by `runtime`, or why there are none; `champion_inputs` a
+    sample of what the champion is handed, None while there is none; `newest` the holdout's newest rows, as production
+    sends them now.
     """
 
     pipeline: Pipeline
@@ -46,6 +47,7 @@ class Candidate:
     latencies_ms: NDArray[np.float64] | str
     champion_inputs: pd.DataFrame | None
     newest: pd.DataFrame
+    runtime: ServingRuntime = "scikit-learn"
 
 
 def reference_name(champion_version: int | None) -> str:

@@ -114,7 +114,7 @@ def _other_gates(config: ModelConfig, comparison: Comparison, candidate: Candida
     return (
         calibration_gate(config, comparison.challenger, comparison.label),
         canonical_gate(config.gates.canonical, candidate.pipeline, sample),
-        latency_gate(config, candidate.latencies_ms),
+        latency_gate(config, candidate.latencies_ms, runtime=candidate.runtime),
         size_gate(config, candidate.size_bytes),
         input_schema_gate(config, candidate.sample_inputs, candidate.champion_inputs, candidate.newest),
     )

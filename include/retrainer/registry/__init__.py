@@ -1,18 +1,8 @@
 """Runs, models and versions in MLflow. The only package that imports it; its errors leave here as Retrainer's own."""
 
 from retrainer.registry.archive import delete_files
-from retrainer.registry.artifact import (
-    CODE,
-    LoadedModel,
-    ModelFacts,
-    load_model,
-    model_files,
-    own_code,
-    read_facts,
-    read_sample,
-)
 from retrainer.registry.client import Tracking, connect
-from retrainer.registry.contents import content_digest, saved_content_digest
+from retrainer.registry.files import load_model, model_files
 from retrainer.registry.runs import (
     IDENTITY,
     RunRecord,
@@ -25,7 +15,6 @@ from retrainer.registry.runs import (
     upload,
 )
 from retrainer.registry.store import StoredModel, store_model
-from retrainer.registry.trusted import trusted_types
 from retrainer.registry.versions import (
     ARCHIVED,
     CHALLENGER,
@@ -33,6 +22,8 @@ from retrainer.registry.versions import (
     DIGEST,
     PINNED,
     PREVIOUS,
+    RUNTIME,
+    RUNTIME_NOTE,
     SHADOW,
     Version,
     Versions,
@@ -43,14 +34,13 @@ __all__ = [
     "ARCHIVED",
     "CHALLENGER",
     "CHAMPION",
-    "CODE",
     "DIGEST",
     "IDENTITY",
     "PINNED",
     "PREVIOUS",
+    "RUNTIME",
+    "RUNTIME_NOTE",
     "SHADOW",
-    "LoadedModel",
-    "ModelFacts",
     "RunRecord",
     "StoredModel",
     "Tracking",
@@ -58,7 +48,6 @@ __all__ = [
     "VersionTags",
     "Versions",
     "connect",
-    "content_digest",
     "delete_files",
     "download",
     "find_finished_run",
@@ -67,12 +56,7 @@ __all__ = [
     "log_inputs",
     "log_results",
     "model_files",
-    "own_code",
-    "read_facts",
-    "read_sample",
-    "saved_content_digest",
     "start_run",
     "store_model",
-    "trusted_types",
     "upload",
 ]

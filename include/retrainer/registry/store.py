@@ -10,17 +10,14 @@ from pathlib import Path
 import mlflow
 import mlflow.artifacts
 import mlflow.sklearn
-import numpy as np
 import pandas as pd
 import skops.io
 from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION
 from mlflow.models import infer_signature
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from retrainer.registry.artifact import MODEL_FILE, ModelFacts, digest_files, write_extra_files
 from retrainer.registry.client import translated
-from retrainer.registry.trusted import check_types, trusted_types
+from retrainer.saved import MODEL_FILE, Extra, check_types, digest_files, trusted_types, write_extra_files
 
 _REQUIRED = ("numpy", "pandas", "scikit-learn", "skops")
 
@@ -33,39 +30,37 @@ class StoredModel:
     digest: str
 
 
-def store_model(
-    pipeline: Pipeline, facts: ModelFacts, *, run_id: str, code: Path, sample: tuple[pd.DataFrame, NDArray[np.float64]]
-) -> StoredModel:
+def store_model(pipeline: Pipeline, extra: Extra, *, run_id: str, code: Path) -> StoredModel:
     """Log a fitted pipeline to run `run_id` and read it back for its digest.
 
-    `code` is the folder of the `models` package; `sample` are rows (the columns of `facts`) and the pipeline's output
-    for them (float64), from which signature and input example are taken too.
+    `extra` is saved with it; its sample is where signature and input example come from too. `code` is the folder of
+    the `models` package.
 
     Raises:
         TrackingUnavailableError: MLflow did not take the model.
         UnsafeArtifactError: the pipeline holds types that nobody reviewed.
     """
-    _check_pipeline(pipeline, facts)
-    inputs, outputs = sample
-    naive = _without_time_zone(inputs)
+    facts = extra.facts
+    _check_pipeline(pipeline, facts.feature_module)
+    naive = _without_time_zone(extra.inputs)
     function = "predict_proba" if hasattr(pipeline, "predict_proba") else "predict"
     with (
         tempfile.TemporaryDirectory(prefix="retrainer-store-") as scratch,
         translated(f"storing the model of {run_id}"),
         _own_model_may_be_loaded(),
     ):
-        extra = write_extra_files(Path(scratch), facts, inputs=inputs, outputs=outputs)
+        files = write_extra_files(Path(scratch), extra)
         with mlflow.start_run(run_id=run_id, log_system_metrics=False):
             logged = mlflow.sklearn.log_model(
                 pipeline,
                 name=facts.model,
                 serialization_format="skops",
                 skops_trusted_types=list(trusted_types(facts.feature_module)),
-                signature=infer_signature(naive, outputs),
+                signature=infer_signature(naive, extra.outputs),
                 input_example=naive.head(5),
                 pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIRED],
                 code_paths=[str(code)],
-                extra_files=[str(path) for path in extra],
+                extra_files=[str(path) for path in files],
                 pyfunc_predict_fn=function,
             )
         kept = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=str(Path(scratch, "kept")))
@@ -89,8 +84,8 @@ def _without_time_zone(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].dt.tz_convert("UTC").dt.tz_localize(None) for name in aware})
 
 
-def _check_pipeline(pipeline: Pipeline, facts: ModelFacts) -> None:
+def _check_pipeline(pipeline: Pipeline, feature_module: str) -> None:
     with tempfile.TemporaryDirectory(prefix="retrainer-check-") as scratch:
         file = Path(scratch, MODEL_FILE)
         skops.io.dump(pipeline, file)
-        check_types(file, facts.feature_module)
+        check_types(file, feature_module)

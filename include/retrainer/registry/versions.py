@@ -25,6 +25,10 @@ PINNED = "retrainer.pinned"
 """Set to `true` by a person: the version keeps its files for ever."""
 ARCHIVED = "retrainer.archived"
 """When it was decided that the version's files go (ISO 8601); set once they are gone."""
+RUNTIME = "retrainer.runtime"
+"""What a server is to use: `onnx`, or `scikit-learn` where the exported model did not say the same."""
+RUNTIME_NOTE = "retrainer.runtime_note"
+"""How the two compared, or why they were not."""
 _ABSENT = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE))
 
 VersionTags = Mapping[str, str]

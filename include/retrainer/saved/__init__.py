@@ -7,7 +7,7 @@ from retrainer.saved.contents import content_digest, saved_content_digest
 from retrainer.saved.digest import digest_files, files_of
 from retrainer.saved.extra import ONNX_FILE, Extra, read_onnx, read_sample, write_extra_files
 from retrainer.saved.facts import EXTRA, ModelFacts, read_facts
-from retrainer.saved.load import MODEL_FILE, LoadedModel, load_saved
+from retrainer.saved.load import MODEL_FILE, LoadedModel, load_saved, row_features_of
 from retrainer.saved.own_code import CODE, own_code
 from retrainer.saved.trusted import check_types, trusted_types
 
@@ -28,6 +28,7 @@ __all__ = [
     "read_facts",
     "read_onnx",
     "read_sample",
+    "row_features_of",
     "saved_content_digest",
     "trusted_types",
     "write_extra_files",

@@ -38,8 +38,13 @@ class LoadedModel:
     @property
     def row_features(self) -> RowFeatures:
         """The function of the model's own code that is the first stage of its pipeline."""
-        function: RowFeatures = self.pipeline["row_features"].kw_args["row_features"]
-        return function
+        return row_features_of(self.pipeline)
+
+
+def row_features_of(pipeline: "Pipeline") -> RowFeatures:
+    """The function of a model's own code that is the first stage of its pipeline."""
+    function: RowFeatures = pipeline["row_features"].kw_args["row_features"]
+    return function
 
 
 def load_saved(folder: Path) -> LoadedModel:

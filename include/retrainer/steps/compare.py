@@ -8,7 +8,7 @@ import pandas as pd
 from retrainer.columns import columns_of, rule_scores
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Decision, FeatureSet, Interval, StepRequest, TrainedModel
+from retrainer.contracts import Decision, FeatureSet, Interval, ServingRuntime, StepRequest, TrainedModel
 from retrainer.deployment import standing
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import (
@@ -20,14 +20,15 @@ from retrainer.evaluation import (
     predictions_of,
     reject,
     rule_predictions,
-    time_predictions,
 )
 from retrainer.features import feature_columns
 from retrainer.ledger import Ledger
-from retrainer.registry import LoadedModel, Tracking, Versions, load_model, log_results, upload
+from retrainer.registry import Tracking, Versions, load_model, log_results, upload
+from retrainer.saved import LoadedModel
 from retrainer.steps.evaluation_report import Evaluated, publish
 from retrainer.steps.examples import read_holdout
 from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.served_artifact import check_on_holdout, time_artifact
 from retrainer.steps.tracking import connect_tracking
 from retrainer.training import Examples, load_rule
 
@@ -66,6 +67,8 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Decision:
     log.info("%s: %s", "promote" if decision.promote else "reject", decision.reason)
     for gate in decision.gates:
         log.info("gate %s %s: %s", gate.name, "passed" if gate.passed else "FAILED", gate.message)
+    if decision.export is not None:
+        log.info("to be served by %s: %s", decision.export.runtime, decision.export.message)
     decision = decision.model_copy(update={"report_url": publish(tracking, config, trained, evaluated)})
     _log_decision(tracking, trained, decision)
     return decision
@@ -97,8 +100,11 @@ def _evaluate(
         return _rejected(config, problem, version, rows=len(rows))
     challenger = load_model(trained.model_uri, digest=trained.artifact_digest)
     comparison = _compare(config, holdout, rows, challenger=challenger, champion=champion)
-    verdict = decide(config, comparison, _candidate(config, challenger, champion, newest=newest))
-    return Evaluated(verdict.decision, comparison, verdict.differences, challenger, rows)
+    export = check_on_holdout(config, challenger, rows.features, outputs=comparison.challenger.output)
+    candidate = _candidate(config, challenger, champion, newest=newest, runtime=export.runtime)
+    verdict = decide(config, comparison, candidate)
+    decision = verdict.decision.model_copy(update={"export": export})
+    return Evaluated(decision, comparison, verdict.differences, challenger, rows)
 
 
 def _rejected(config: ModelConfig, reason: str, champion_version: int | None, *, rows: int = 0) -> Evaluated:
@@ -140,7 +146,12 @@ def _rule(config: ModelConfig, rows: Examples) -> Predictions:
 
 
 def _candidate(
-    config: ModelConfig, challenger: LoadedModel, champion: _Champion | None, *, newest: pd.DataFrame
+    config: ModelConfig,
+    challenger: LoadedModel,
+    champion: _Champion | None,
+    *,
+    newest: pd.DataFrame,
+    runtime: ServingRuntime,
 ) -> Candidate:
     timed = config.gates.max_latency_p95_ms is not None
     return Candidate(
@@ -148,9 +159,10 @@ def _candidate(
         sample_inputs=challenger.sample_inputs,
         sample_outputs=challenger.sample_outputs,
         size_bytes=challenger.size_bytes,
-        latencies_ms=time_predictions(challenger.pipeline, challenger.sample_inputs) if timed else "not asked for",
+        latencies_ms=time_artifact(challenger, runtime) if timed else "not asked for",
         champion_inputs=champion.model.sample_inputs if champion else None,
         newest=newest,
+        runtime=runtime,
     )
 
 

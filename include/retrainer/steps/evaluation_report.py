@@ -24,7 +24,8 @@ from retrainer.evaluation import (
     residuals_svg,
     slices_svg,
 )
-from retrainer.registry import LoadedModel, Tracking, find_finished_run, upload
+from retrainer.registry import Tracking, find_finished_run, upload
+from retrainer.saved import LoadedModel
 from retrainer.training import Examples
 
 log = logging.getLogger(__name__)

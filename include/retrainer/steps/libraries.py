@@ -25,10 +25,13 @@ LIBRARIES = (
     "mlflow.sklearn",
     "mlflow.data",
     "skops.io",
+    "onnx",
+    "skl2onnx",
     "optuna",
     "matplotlib.pyplot",
 )
-"""Not Retrainer's own modules nor a model's: each step imports those afresh, as they are then."""
+"""Not Retrainer's own modules nor a model's: each step imports those afresh, as they are then. Nor onnxruntime, which
+starts a thread."""
 
 LOAD_ENVIRONMENT = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",

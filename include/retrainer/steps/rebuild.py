@@ -16,21 +16,15 @@ from retrainer.contracts import FeatureSet, Interval, Rebuild, StepRequest
 from retrainer.errors import ConfigurationError
 from retrainer.evaluation import predictions_of
 from retrainer.features import feature_columns
-from retrainer.registry import (
-    CODE,
-    content_digest,
-    model_files,
-    own_code,
-    read_facts,
-    read_sample,
-    saved_content_digest,
-)
+from retrainer.registry import model_files
+from retrainer.saved import CODE, content_digest, own_code, read_facts, read_onnx, read_sample, saved_content_digest
 from retrainer.snapshots import read_again
 from retrainer.steps.build_features import build, windows
 from retrainer.steps.examples import read_examples
 from retrainer.steps.provenance import Provenance, code_digest, commit, lock_digest, training_identity
 from retrainer.steps.rebuild_checks import Outcome, first_difference, rebuild_checks
 from retrainer.steps.recorded import Recorded, read_recorded
+from retrainer.steps.served_artifact import export_fitted
 from retrainer.steps.tracking import connect_tracking
 from retrainer.training import check_examples, examples_digest, fit, search_parameters
 
@@ -105,6 +99,8 @@ def _train_again(recorded: Recorded, features: FeatureSet, *, files: Path, root:
         pipeline = fit(config, examples, parameters=parameters)
         outputs = predictions_of(pipeline, inputs).output
         content = content_digest(pipeline)
+        exported = export_fitted(config, pipeline, inputs, outputs=outputs).onnx
+    recorded_onnx = read_onnx(files)
     package = config.features.module.partition(".")[0]
     return Outcome(
         made_by=Provenance(code_digest(config, files / CODE / package), lock_digest(root), commit(root)),
@@ -117,6 +113,8 @@ def _train_again(recorded: Recorded, features: FeatureSet, *, files: Path, root:
         recorded_outputs=recorded_outputs,
         content=content,
         recorded_content=saved_content_digest(files),
+        onnx=exported if recorded_onnx is not None else None,
+        recorded_onnx=recorded_onnx,
     )
 
 

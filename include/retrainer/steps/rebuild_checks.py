@@ -28,7 +28,8 @@ class Outcome:
     """What came out of training a version again, and what that was made by and from.
 
     `made_by` has the digest of the code that is saved with the version, and lock and commit of today. `identity` is
-    that of the training with the recorded code and lock. `outputs` are for the sample that is saved with the version.
+    that of the training with the recorded code and lock. `outputs` are for the sample that is saved with the version,
+    `onnx` is None where no ONNX model is saved with it.
     """
 
     made_by: Provenance
@@ -41,6 +42,8 @@ class Outcome:
     recorded_outputs: NDArray[np.float64]
     content: str
     recorded_content: str
+    onnx: bytes | None
+    recorded_onnx: bytes | None
 
 
 def rebuild_checks(recorded: Recorded, outcome: Outcome) -> tuple[RebuildCheck, ...]:
@@ -195,13 +198,22 @@ def _difference(then: NDArray[np.float64], now: NDArray[np.float64]) -> str:
 
 def _artifact(outcome: Outcome) -> RebuildCheck:
     rest = "compared without the times and memory addresses in it; MLmodel, which holds ids and times, is not compared"
+    same = "model.skops has the same content"
+    differing = [] if outcome.content == outcome.recorded_content else ["model.skops has another content"]
+    if outcome.recorded_onnx is not None:
+        same += " and model.onnx the same bytes"
+        differing += [] if outcome.onnx == outcome.recorded_onnx else ["model.onnx has other bytes"]
     return _equal(
         "artifact",
-        outcome.recorded_content,
-        outcome.content,
-        same=f"model.skops has the same content ({rest})",
-        differs=f"model.skops has another content ({rest})",
+        _artifact_digest(outcome.recorded_content, outcome.recorded_onnx),
+        _artifact_digest(outcome.content, outcome.onnx),
+        same=f"{same} ({rest})",
+        differs=f"{' and '.join(differing)} ({rest})",
     )
+
+
+def _artifact_digest(content: str, onnx: bytes | None) -> str:
+    return content if onnx is None else f"{content} {hashlib.sha256(onnx).hexdigest()}"
 
 
 def _named(version: str, commit: str) -> str:

@@ -13,7 +13,7 @@ from retrainer.contracts import (
     canonical_json,
     digest_json,
 )
-from retrainer.registry import CHALLENGER, DIGEST, Versions
+from retrainer.registry import CHALLENGER, DIGEST, RUNTIME, RUNTIME_NOTE, Versions
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.model_documents import DocumentPages, document_pages, write_documents
 from retrainer.steps.provenance import provenance
@@ -82,7 +82,14 @@ def _tags(
         "retrainer.model_card": pages.card_url,
         "retrainer.data_sheet": pages.sheet_url,
         "retrainer.report": decision.report_url,
+        **_runtime(decision),
     }
+
+
+def _runtime(decision: Decision) -> dict[str, str]:
+    if decision.export is None:
+        return {RUNTIME: "scikit-learn", RUNTIME_NOTE: f"ONNX was not compared: {decision.reason}"}
+    return {RUNTIME: decision.export.runtime, RUNTIME_NOTE: decision.export.message}
 
 
 def _verdict(decision: Decision) -> str:

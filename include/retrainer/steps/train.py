@@ -3,9 +3,6 @@
 import logging
 from datetime import datetime
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from pydantic import JsonValue
 from sklearn.pipeline import Pipeline
 
@@ -15,7 +12,6 @@ from retrainer.contracts import FeatureSet, Interval, StepRequest, TrainedModel,
 from retrainer.evaluation import learning_curve, predictions_of
 from retrainer.features import feature_columns
 from retrainer.registry import (
-    ModelFacts,
     RunRecord,
     Tracking,
     find_finished_run,
@@ -25,9 +21,11 @@ from retrainer.registry import (
     store_model,
     upload,
 )
+from retrainer.saved import Extra, ModelFacts
 from retrainer.steps.examples import read_examples
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.provenance import Provenance, models_folder, provenance, training_identity
+from retrainer.steps.served_artifact import export_fitted
 from retrainer.steps.tracking import connect_tracking
 from retrainer.training import Examples, Trial, check_examples, examples_digest, fit, search_parameters
 
@@ -35,6 +33,7 @@ log = logging.getLogger(__name__)
 
 RESULT_TAG = "retrainer.result"
 _SAMPLE_ROWS = 200
+"""The first examples, and what the model says of them: what it is checked by whenever it is loaded."""
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> TrainedModel:
@@ -75,6 +74,10 @@ def _train(
     parameters = _search(tracking, record, config, examples)
     pipeline = fit(config, examples, parameters=parameters)
     log.info("fitted %s on %d rows", config.estimator.type, len(examples))
+    inputs = examples.features.head(_SAMPLE_ROWS)
+    outputs = predictions_of(pipeline, inputs).output
+    exported = export_fitted(config, pipeline, inputs, outputs=outputs)
+    log.info("%s", exported.check.message)
     facts = ModelFacts(
         model=config.name,
         feature_module=config.features.module,
@@ -82,10 +85,11 @@ def _train(
         training=features.training,
         identity=identity,
         canonical=config.gates.canonical,
+        declaration=config.model_dump(mode="json"),
+        export=exported.check,
     )
-    stored = store_model(
-        pipeline, facts, run_id=record.run_id, code=models_folder(config), sample=_sample(pipeline, examples)
-    )
+    extra = Extra(facts, inputs, outputs, exported.onnx)
+    stored = store_model(pipeline, extra, run_id=record.run_id, code=models_folder(config))
     trained = TrainedModel(
         run_id=record.run_id,
         run_url=record.url,
@@ -98,12 +102,6 @@ def _train(
     )
     _log(tracking, trained, config=config, features=features, pipeline=pipeline, examples=examples)
     return trained
-
-
-def _sample(pipeline: Pipeline, examples: Examples) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """The first rows and what the model says of them, to check the model by whenever it is loaded."""
-    inputs = examples.features.head(_SAMPLE_ROWS)
-    return inputs, predictions_of(pipeline, inputs).output
 
 
 def _search(tracking: Tracking, record: RunRecord, config: ModelConfig, examples: Examples) -> dict[str, JsonValue]:

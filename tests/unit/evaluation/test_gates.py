@@ -195,19 +195,29 @@ def test_an_artifact_that_does_not_give_its_sample_outputs_to_the_byte_fails_eve
 
 def test_latency_is_judged_by_its_95th_percentile_on_this_machine():
     times = np.concatenate([np.full(90, 2.0), np.full(10, 60.0)])
-    passed = latency_gate(make_config(gates={"max_latency_p95_ms": 61.0}), times)
-    failed = latency_gate(make_config(gates={"max_latency_p95_ms": 50.0}), times)
+    passed = latency_gate(make_config(gates={"max_latency_p95_ms": 61.0}), times, runtime="scikit-learn")
+    failed = latency_gate(make_config(gates={"max_latency_p95_ms": 50.0}), times, runtime="scikit-learn")
     assert (passed.passed, failed.passed, failed.value) == (True, False, 60.0)
-    assert failed.message == "a single prediction on this machine: p95 60.0 ms, above 50 ms (p50 2.0 ms)"
-    assert latency_gate(make_config(gates={"max_latency_p95_ms": None}), times) is None
+    assert failed.message == "a single prediction by scikit-learn on this machine: p95 60 ms, above 50 ms (p50 2 ms)"
+    assert latency_gate(make_config(gates={"max_latency_p95_ms": None}), times, runtime="onnx") is None
+
+
+def test_the_latency_gate_says_that_it_was_onnx_runtime_that_was_timed():
+    gate = latency_gate(make_config(), np.full(100, 0.0521), runtime="onnx")
+    assert (
+        gate.message
+        == "a single prediction by ONNX Runtime on this machine: p95 0.0521 ms, within 500 ms (p50 0.0521 ms)"
+    )
 
 
 def test_an_artifact_that_cannot_predict_a_single_row_fails_the_latency_gate_with_the_reason():
-    assert len(time_predictions(pipeline(), inputs())) == 100
-    gate = latency_gate(make_config(), time_predictions(pipeline(), inputs(amount=13.0)))
+    assert len(time_predictions(pipeline().predict, [inputs()])) == 100
+    unlucky = time_predictions(pipeline().predict, [inputs(amount=13.0)])
+    gate = latency_gate(make_config(), unlucky, runtime="scikit-learn")
     assert not gate.passed
     assert "a single row cannot be predicted: KeyError: 'thirteen'" in gate.message
-    assert not latency_gate(make_config(), time_predictions(pipeline(), inputs(0))).passed
+    empty = time_predictions(pipeline().predict, [])
+    assert not latency_gate(make_config(), empty, runtime="scikit-learn").passed
 
 
 def test_size_is_that_of_all_files_in_megabytes():

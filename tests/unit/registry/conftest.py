@@ -10,7 +10,8 @@ import pytest
 from retrainer.config.load import load_declaration
 from retrainer.contracts import Interval
 from retrainer.features import feature_columns
-from retrainer.registry import ModelFacts, connect
+from retrainer.registry import connect
+from retrainer.saved import ModelFacts
 from retrainer.training import Examples, fit
 
 PROJECT = Path(__file__).parents[3]

@@ -26,6 +26,7 @@ from retrainer.registry import (
     upload,
 )
 from retrainer.runtimes.environment import step_environment
+from retrainer.saved import Extra
 from tests.unit.registry.conftest import MODELS
 
 _START_SECONDS = 60
@@ -75,8 +76,8 @@ def register(tracking, pipeline, facts, examples):
     """A stored model as version 1, its run with a report and a metric."""
     inputs = examples.features.head(50)
     with start_run(tracking, facts.model, name="test", tags={}) as record:
-        sample = (inputs, predictions_of(pipeline, inputs).output)
-        stored = store_model(pipeline, facts, run_id=record.run_id, code=MODELS, sample=sample)
+        extra = Extra(facts, inputs, predictions_of(pipeline, inputs).output)
+        stored = store_model(pipeline, extra, run_id=record.run_id, code=MODELS)
         log_results(tracking, record.run_id, parameters={"seed": 7}, metrics={"holdout_roc_auc": 0.7})
         upload(tracking, record.run_id, {"report/index.html": "<p>better</p>"})
     versions = Versions(tracking, facts.model)

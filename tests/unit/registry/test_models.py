@@ -13,16 +13,15 @@ from retrainer.columns import columns_of
 from retrainer.errors import TrackingUnavailableError, UnsafeArtifactError
 from retrainer.evaluation import predictions_of
 from retrainer.registry import CHAMPION, Versions, connect, find_finished_run, load_model, start_run, store_model
-from retrainer.registry.artifact import digest_files
+from retrainer.saved import Extra, digest_files
 from tests.unit.registry.conftest import MODELS
 
 
 def store(tracking, pipeline, facts, examples, *, code: Path = MODELS):
     inputs = examples.features.head(50)
     with start_run(tracking, facts.model, name="test", tags={"retrainer.identity": facts.identity}) as record:
-        stored = store_model(
-            pipeline, facts, run_id=record.run_id, code=code, sample=(inputs, predictions_of(pipeline, inputs).output)
-        )
+        extra = Extra(facts, inputs, predictions_of(pipeline, inputs).output)
+        stored = store_model(pipeline, extra, run_id=record.run_id, code=code)
     return record, stored
 
 

@@ -14,7 +14,7 @@ from retrainer.contracts import Interval
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import learning_curve, predictions_of
 from retrainer.features import feature_columns
-from retrainer.registry.trusted import trusted_types
+from retrainer.saved import trusted_types
 from retrainer.training import Examples, build_pipeline, check_examples, fit, labelled_examples, search_parameters
 from tests.worlds import FIRST, feature_table, small_config
 
