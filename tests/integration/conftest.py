@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from retrainer.demo.progress import Progress
 from retrainer.demo.story import FEED_DAG, TRAIN_DAG
 from retrainer.stack.local import running_stack
 from tests.integration.loop import BROKEN, EXAMPLE, REPOSITORY, Airflow, Loop, misspelt, small_declaration
+from tests.ports import stack_ports
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,4 @@ def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _environment(home: Path, models: Path) -> dict[str, str]:
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        ports = [str(probe.getsockname()[1]) for probe in (first, second)]
-    return dict(os.environ) | {
-        "RETRAINER_HOME": str(home),
-        "RETRAINER_MODELS_DIR": str(models),
-        "RETRAINER_AIRFLOW_PORT": ports[0],
-        "RETRAINER_MLFLOW_PORT": ports[1],
-    }
+    return dict(os.environ) | stack_ports() | {"RETRAINER_HOME": str(home), "RETRAINER_MODELS_DIR": str(models)}

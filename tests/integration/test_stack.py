@@ -10,21 +10,14 @@ import pytest
 
 from retrainer.config.runtime import load_settings
 from retrainer.stack.local import running_stack
+from tests.ports import stack_ports
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def settings(tmp_path):
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        ports = first.getsockname()[1], second.getsockname()[1]
-    environ = dict(os.environ) | {
-        "RETRAINER_HOME": str(tmp_path),
-        "RETRAINER_AIRFLOW_PORT": str(ports[0]),
-        "RETRAINER_MLFLOW_PORT": str(ports[1]),
-    }
+    environ = dict(os.environ) | stack_ports() | {"RETRAINER_HOME": str(tmp_path)}
     return load_settings(environ, REPOSITORY)
 
 
@@ -59,6 +52,7 @@ def test_the_stack_comes_up_on_this_machine_only_and_leaves_no_process(settings)
         wrong = httpx.post(f"{stack.airflow_url}/auth/token", json=credentials | {"password": "admin"})
         connections = httpx.get(f"{stack.airflow_url}/api/v2/connections")
         mlflow = httpx.get(f"{stack.mlflow_url}/health")
+        live = httpx.get(f"{stack.server_url}/health/live")
         sockets = listening(processes)
         commands = [" ".join(process.cmdline()) for process in processes]
 
@@ -66,8 +60,10 @@ def test_the_stack_comes_up_on_this_machine_only_and_leaves_no_process(settings)
     assert version.json()["version"].startswith("3.3.")
     assert wrong.status_code == connections.status_code == 401
     assert mlflow.text == "OK"
-    assert sockets == {("127.0.0.1", settings.airflow_port), ("127.0.0.1", settings.mlflow_port)}
+    ports = {settings.airflow_port, settings.mlflow_port, settings.serving_port}
+    assert sockets == {("127.0.0.1", port) for port in ports}
+    assert live.status_code == 200
     assert not [command for command in commands if stack.password in command]
-    assert len([line for line in said if "is ready" in line]) >= 6
+    assert len([line for line in said if "is ready" in line]) >= 7
     assert len(processes) >= 10
     assert [process for process in processes if process.is_running()] == []

@@ -10,7 +10,7 @@ from retrainer.errors import RetrainerError
 _COMMANDS = {
     "check": ("retrainer.cli.check:check", "Validate every model declaration."),
     "schema": ("retrainer.cli.schema:schema", "Print the JSON Schema of a model declaration."),
-    "up": ("retrainer.cli.stack:up", "Start Airflow, MLflow and the step host on this machine."),
+    "up": ("retrainer.cli.stack:up", "Start Airflow, MLflow, the model server and the step host on this machine."),
     "down": ("retrainer.cli.stack:down", "Stop what `retrainer up` started."),
     "serve": ("retrainer.cli.serve:serve", "Answer for the models in production over HTTP."),
     "demo": ("retrainer.cli.demo:demo", "Play real days through the whole loop."),

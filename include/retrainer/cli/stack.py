@@ -18,7 +18,7 @@ _EXIT_TERMINATED = 143
 @click.command()
 @click.option("--detach", is_flag=True, help="Return when everything is ready; `retrainer down` stops it.")
 def up(*, detach: bool) -> None:
-    """Start Airflow, MLflow and the step host on this machine, on 127.0.0.1 only."""
+    """Start Airflow, MLflow, the model server and the step host on this machine, on 127.0.0.1 only."""
     console = Console(highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, _terminate)
@@ -62,6 +62,8 @@ def _settings() -> RuntimeSettings:
 def _print_addresses(console: Console, stack: Stack) -> None:
     console.print(f"Airflow   {stack.airflow_url}   user {stack.username}, password in {stack.password_file}")
     console.print(f"MLflow    {stack.mlflow_url}")
+    if stack.server_url != "none":
+        console.print(f"Models    {stack.server_url}/docs")
     console.print(f"Logs      {stack.logs}")
 
 

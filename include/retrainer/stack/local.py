@@ -38,6 +38,8 @@ class Stack:
 
     airflow_url: str
     mlflow_url: str
+    server_url: str
+    """Address of the model server; `none` where there is none."""
     username: str
     password: str = field(repr=False)
     password_file: Path
@@ -187,6 +189,7 @@ def _describe(settings: RuntimeSettings, *, guard_pid: int) -> Stack:
     return Stack(
         airflow_url=airflow_url(settings),
         mlflow_url=settings.mlflow_uri,
+        server_url=settings.serving_uri,
         username=USERNAME,
         password=read_credentials(settings.home).password,
         password_file=settings.home / PASSWORD_FILE,

@@ -15,6 +15,8 @@ def check_ports(settings: RuntimeSettings) -> None:
     ports = {"airflow_port": settings.airflow_port}
     if settings.runs_local_mlflow:
         ports["mlflow_port"] = settings.mlflow_port
+    if settings.runs_local_server:
+        ports["serving_port"] = settings.serving_port
     for setting, port in ports.items():
         if not _is_free(port):
             variable = f"RETRAINER_{setting.upper()}"

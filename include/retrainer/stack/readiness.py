@@ -28,6 +28,8 @@ class Readiness:
             self.pending.add("step-host")
         if settings.runs_local_mlflow:
             self.pending.add("mlflow")
+        if settings.runs_local_server:
+            self.pending.add("model-server")
 
     def poll(self) -> list[str]:
         """The services that are ready and were not at the last call."""
@@ -40,6 +42,8 @@ class Readiness:
             yield "step-host"
         if "mlflow" in self.pending and _get(self._settings.mlflow_port, "/health") == b"OK":
             yield "mlflow"
+        if "model-server" in self.pending and _get(self._settings.serving_port, "/health/live") is not None:
+            yield "model-server"
         if self.pending & {"api-server", *_AIRFLOW_JOBS}:
             yield from self._airflow()
 

@@ -48,6 +48,8 @@ def stack_plan(settings: RuntimeSettings) -> Plan:
         services.append(_step_host(settings))
     if settings.runs_local_mlflow:
         services.append(_mlflow(settings))
+    if settings.runs_local_server:
+        services.append(_model_server(settings))
     return Plan(services=tuple(services), state_file=str(state_file(settings)))
 
 
@@ -110,6 +112,16 @@ def _step_host(settings: RuntimeSettings) -> Service:
         environment=common_environment(settings),
         working_directory=str(settings.project_root),
         log_file=_log_file(settings, "step-host"),
+    )
+
+
+def _model_server(settings: RuntimeSettings) -> Service:
+    return Service(
+        name="model-server",
+        command=(sys.executable, "-m", "retrainer.cli.main", "serve"),
+        environment=common_environment(settings),
+        working_directory=str(settings.project_root),
+        log_file=_log_file(settings, "model-server"),
     )
 
 

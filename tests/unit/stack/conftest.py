@@ -1,7 +1,6 @@
 """Light stand-ins for the services, so that the supervision itself is tested in seconds."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.ports import stack_ports
 
 from retrainer.config.runtime import RuntimeSettings, load_settings
 from retrainer.stack.launch import Launch
@@ -38,16 +38,8 @@ def eventually() -> Eventually:
 @pytest.fixture
 def settings(tmp_path: Path) -> RuntimeSettings:
     """Settings of an empty project, with free ports."""
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        ports = first.getsockname()[1], second.getsockname()[1]
     (tmp_path / "project").mkdir()
-    environ = dict(os.environ) | {
-        "RETRAINER_AIRFLOW_PORT": str(ports[0]),
-        "RETRAINER_MLFLOW_PORT": str(ports[1]),
-        "RETRAINER_STEP_HOST_SOCKET": str(tmp_path / "s.sock"),
-    }
+    environ = dict(os.environ) | stack_ports() | {"RETRAINER_STEP_HOST_SOCKET": str(tmp_path / "s.sock")}
     loaded = load_settings(environ, tmp_path / "project")
     state_file(loaded).parent.mkdir(parents=True)
     return loaded

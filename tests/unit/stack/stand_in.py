@@ -46,9 +46,10 @@ class Health(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def answer(folder: Path, airflow_port: str, mlflow_port: str, path: str) -> None:
+def answer(folder: Path, *ports_and_path: str) -> None:
     """All services at once."""
-    for port in (airflow_port, mlflow_port):
+    *ports, path = ports_and_path
+    for port in ports:
         server = ThreadingHTTPServer(("127.0.0.1", int(port)), Health)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     Path(path).unlink(missing_ok=True)

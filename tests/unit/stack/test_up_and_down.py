@@ -31,7 +31,7 @@ main()
 
 @pytest.fixture
 def plan(stand_ins, settings: RuntimeSettings):
-    ports = str(settings.airflow_port), str(settings.mlflow_port)
+    ports = str(settings.airflow_port), str(settings.mlflow_port), str(settings.serving_port)
     (settings.home / "logs").mkdir(parents=True)
     return stand_ins.plan(
         stand_ins.service("all", "answer", *ports, str(settings.step_host_socket)),
@@ -75,7 +75,7 @@ def test_up_says_what_is_ready_and_where_and_ctrl_c_stops_everything(retrainer, 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
 
-    for service in ("api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "step-host"):
+    for service in ("api-server", "scheduler", "dag-processor", "triggerer", "mlflow", "model-server", "step-host"):
         assert f"{service} is ready" in lines
     assert f"http://127.0.0.1:{settings.airflow_port} " in lines
     assert f"http://127.0.0.1:{settings.mlflow_port}\n" in lines
@@ -137,7 +137,7 @@ def test_up_waits_for_the_end_of_everything_when_the_guard_is_killed(retrainer, 
     assert stand_ins.alive() == []
 
 
-@pytest.mark.parametrize("setting", ["airflow_port", "mlflow_port"])
+@pytest.mark.parametrize("setting", ["airflow_port", "mlflow_port", "serving_port"])
 def test_a_taken_port_is_an_error_that_names_the_setting_before_anything_starts(
     retrainer, settings, stand_ins, setting
 ):
@@ -242,7 +242,7 @@ def test_every_process_of_the_real_plan_has_usage_tracking_off_and_writes_byteco
 
     plan = stack_plan(settings)
 
-    assert len(plan.services) == 7
+    assert len(plan.services) == 8
     for service in plan.services:
         assert service.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
         assert service.environment["DO_NOT_TRACK"] == "true"
