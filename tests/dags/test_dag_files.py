@@ -42,6 +42,8 @@ def test_there_are_dag_files() -> None:
     assert [path.stem for path in FILES] == [
         "declarations",
         "maintenance",
+        "online",
+        "predictions",
         "rebuild",
         "rollback",
         "sample_feed",

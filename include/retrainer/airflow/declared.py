@@ -13,8 +13,10 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 
 from retrainer.airflow.maintenance_dag import build_maintenance_dag
+from retrainer.airflow.online_dag import build_online_dag
 from retrainer.airflow.parse_cache import ParseCache, signatures
 from retrainer.airflow.plan import TrainPlan, plan_of
+from retrainer.airflow.predictions_dag import build_predictions_dag
 from retrainer.airflow.rebuild_dag import build_rebuild_dag
 from retrainer.airflow.rollback_dag import build_rollback_dag
 from retrainer.airflow.train_dag import build_train_dag
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 _CACHE_FILE = "retrainer-declared.json"
 
-Kind = Literal["train", "rollback", "rebuild"]
-"""A DAG of a model. Its id is <model>__<kind>."""
+Kind = Literal["train", "rollback", "rebuild", "online", "predictions"]
+"""A DAG of a model. Its id is <model>__<kind>. The last two are those of models that are served."""
 
 
 class _Settings(TypedDict):
@@ -50,7 +52,7 @@ class Declared:
         build = _builder(kind)
         found: list[DAG] = []
         for plan in self.plans:
-            if only is None or f"{plan.model}__{kind}" == only:
+            if _has(plan, kind) and (only is None or f"{plan.model}__{kind}" == only):
                 try:
                     found.append(build(plan, **self._settings()))
                 except (AirflowException, ValueError, TypeError) as error:
@@ -94,8 +96,17 @@ def _builder(kind: Kind) -> Callable[..., DAG]:
         "train": build_train_dag,
         "rollback": build_rollback_dag,
         "rebuild": build_rebuild_dag,
+        "online": build_online_dag,
+        "predictions": build_predictions_dag,
     }
     return builders[kind]
+
+
+def _has(plan: TrainPlan, kind: Kind) -> bool:
+    """Does the model have a DAG of that kind?"""
+    if kind == "online":
+        return plan.online_cron is not None
+    return plan.serves or kind != "predictions"
 
 
 def read_declared(environ: Mapping[str, str], folder: Path) -> Declared:

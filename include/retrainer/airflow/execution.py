@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import Dataset
     from openlineage.client.facet_v2 import JobFacet, RunFacet
 
-_READS_SOURCE: tuple[StepName, ...] = ("wait_for_data", "snapshot")
+_READS_SOURCE: tuple[StepName, ...] = ("wait_for_data", "snapshot", "refresh_online")
 
 _step_log = logging.getLogger("retrainer.step")
 

@@ -39,6 +39,10 @@ class TrainPlan:
     approvers: list[str]
     """Ids of the Airflow users who may answer; empty: everybody who may."""
     approval_timeout_hours: float
+    serves: bool
+    """Whether the model server answers for the model."""
+    online_cron: str | None
+    """When what the server looks up is refreshed; None where it looks nothing up."""
 
     def to_json(self) -> dict[str, object]:
         """The arguments that make an equal plan."""
@@ -71,4 +75,11 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         approval=config.deployment.approval == "required",
         approvers=list(config.deployment.approvers),
         approval_timeout_hours=config.deployment.approval_timeout_hours,
+        serves=config.serving is not None,
+        online_cron=_online_cron(config),
     )
+
+
+def _online_cron(config: "ModelConfig") -> str | None:
+    looks_up = config.features.lookups or config.features.windows
+    return config.serving.online_cron if config.serving is not None and looks_up else None

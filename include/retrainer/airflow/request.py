@@ -11,7 +11,6 @@ from retrainer.config.schedule import Schedule
 from retrainer.contracts import Interval, StepName, StepRequest
 from retrainer.errors import ConfigurationError
 
-
 _AT_THE_MOMENT: tuple[StepName, ...] = ("refresh_online", "collect_predictions")
 """Steps that are about the moment of their run, not about the interval before it."""
 
