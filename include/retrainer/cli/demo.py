@@ -17,8 +17,9 @@ from retrainer.demo.airflow_api import AirflowApi
 from retrainer.demo.play import Played, Player
 from retrainer.demo.progress import Progress
 from retrainer.demo.source import load_example
+from retrainer.demo.steady import SteadyClient, Traffic, example_record
 from retrainer.demo.story import MODEL, RENAMED, STORY
-from retrainer.demo.summary import Summary, summary_table, what_is_missing
+from retrainer.demo.summary import Summary, summary_table, what_is_missing, what_was_not_served
 from retrainer.stack.local import Stack, StackRunningError, StartedStack, attach, stop_stack
 
 _INTERRUPTED = 130
@@ -32,8 +33,8 @@ def demo(*, exit_at_end: bool) -> None:
     settings = load_settings(os.environ, find_project_root(Path.cwd()))
     started = time.monotonic()
     with Progress(console) as progress, _stack(settings, progress, stop_at_end=exit_at_end) as stack:
-        played = _play(settings, stack, progress)
-        summary = _summarize(stack, played, seconds=time.monotonic() - started)
+        played, traffic = _play(settings, stack, progress)
+        summary = _summarize(stack, played, traffic, seconds=time.monotonic() - started)
     path = settings.home / "demo" / "summary.json"
     summary.write(path)
     _report(console, summary, path)
@@ -72,26 +73,41 @@ def _stack(settings: RuntimeSettings, progress: Progress, *, stop_at_end: bool) 
             launched.stop()
 
 
-def _play(settings: RuntimeSettings, stack: Stack, progress: Progress) -> Played:
+def _play(settings: RuntimeSettings, stack: Stack, progress: Progress) -> tuple[Played, Traffic | None]:
     config = load_declaration(settings.models_dir / f"{MODEL}.yaml")
+    data = Path(settings.data_uri)
     with AirflowApi(stack.airflow_url, username=stack.username, password=stack.password) as api:
-        return Player(api, progress, config, Path(settings.data_uri)).play()
+        if not settings.has_server or config.serving is None:
+            return Player(api, progress, config, data).play(), None
+        with SteadyClient(stack.server_url, MODEL, example_record(config)) as client:
+            played = Player(api, progress, config, data, client).play()
+            return played, client.traffic()
 
 
-def _summarize(stack: Stack, played: Played, *, seconds: float) -> Summary:
+def _summarize(stack: Stack, played: Played, traffic: Traffic | None, *, seconds: float) -> Summary:
     broken = next(run.as_of for run, chapter in zip(played.runs, STORY, strict=True) if chapter.broken)
     missing = what_is_missing(played.runs, broken=broken, column=RENAMED[0], quarantined=played.quarantined)
+    if traffic is not None:
+        missing += what_was_not_served(played.runs, traffic)
     return Summary(
         ok=not missing,
         seconds=round(seconds, 1),
         runs=tuple(played.runs),
-        urls={"airflow": stack.airflow_url, "mlflow": stack.mlflow_url},
+        urls={"airflow": stack.airflow_url, "mlflow": stack.mlflow_url, "models": f"{stack.server_url}/docs"},
+        traffic=traffic,
         missing=tuple(missing),
     )
 
 
 def _report(console: Console, summary: Summary, path: Path) -> None:
     console.print(summary_table(summary.runs, width=console.width))
+    if summary.traffic is not None:
+        seen = summary.traffic
+        by = ", ".join(f"{who} {count:,}" for who, count in seen.answers.items())
+        console.print(
+            f"The model server answered {seen.requests:,} requests meanwhile ({by}): {seen.failures} failed, "
+            f"p95 {seen.p95_ms} ms."
+        )
     for what in summary.missing:
         console.print(f"[red]did not happen:[/] {what}")
     if not summary.ok:

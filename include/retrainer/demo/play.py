@@ -11,6 +11,7 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.contracts import Interval
 from retrainer.demo.airflow_api import AirflowApi, DagRun
 from retrainer.demo.progress import Progress
+from retrainer.demo.steady import SteadyClient
 from retrainer.demo.story import FEED_DAG, FIRST_DAY, RENAMED, STORY, TRAIN_DAG, Chapter
 from retrainer.demo.summary import RunSummary, summarize_run
 from retrainer.errors import StackError
@@ -35,6 +36,8 @@ class Player:
     progress: Progress
     config: ModelConfig
     data: Path
+    client: SteadyClient | None = None
+    """Asks the model server meanwhile; None: nobody does."""
 
     def play(self, story: tuple[Chapter, ...] = STORY, *, first_day: date = FIRST_DAY) -> Played:
         """Land days and train, chapter by chapter.
@@ -84,6 +87,8 @@ class Player:
         run = self._watch(TRAIN_DAG, run_id, title)
         results: Mapping[str, JsonValue] = {step: self.api.result(run, step) for step in _STEPS}
         summary = summarize_run(self.interval(chapter).end, run_id, run.state, results=results, error=self._error(run))
+        if self.client is not None:
+            summary = summary.model_copy(update={"served_version": self.client.served()})
         self.progress.say(f"{title}: {summary.decision}, {summary.reason}")
         return summary
 

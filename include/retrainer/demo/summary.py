@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from retrainer.contracts import Contract, Decision, FeatureSet, Registration, Release, UtcDatetime
+from retrainer.demo.steady import Traffic
 
 Outcome = Literal["promote", "reject", "stopped"]
 
@@ -36,6 +37,8 @@ class RunSummary(Contract):
     interval: tuple[float, float] | None = None
     decision: Outcome
     reason: str
+    served_version: int | None = None
+    """What the model server answered with after the run."""
 
 
 class Summary(Contract):
@@ -45,6 +48,8 @@ class Summary(Contract):
     seconds: float = Field(ge=0)
     runs: tuple[RunSummary, ...]
     urls: dict[str, str]
+    traffic: Traffic | None = None
+    """What a client saw that asked the model server all the time."""
     missing: tuple[str, ...] = ()
     """In words, what had to happen and did not."""
 
@@ -102,6 +107,20 @@ def what_is_missing(runs: Sequence[RunSummary], *, broken: UtcDatetime, column: 
     return [what for what, happened in needed.items() if not happened]
 
 
+def what_was_not_served(runs: Sequence[RunSummary], traffic: Traffic) -> list[str]:
+    """What the model server has to show and did not, in words: each promotion, and an answer to every request."""
+    problems = [
+        f"v{run.challenger_version} served after its promotion ({_version(run.served_version) or 'nothing'} was)"
+        for run in runs
+        if run.decision == "promote" and run.served_version != run.challenger_version
+    ]
+    if traffic.failures:
+        problems.append(f"an answer to each request ({traffic.failures} failed, first {traffic.errors[0]})")
+    if not traffic.requests:
+        problems.append("a request that was answered")
+    return problems
+
+
 def summary_table(runs: Sequence[RunSummary], *, width: int) -> RenderableType:
     """The table at the end: one row a run. Where `width` columns leave no room for the reasons, they stand below it."""
     table = Table(title="What was decided, and why", title_justify="left", show_lines=True)
@@ -119,13 +138,14 @@ def summary_table(runs: Sequence[RunSummary], *, width: int) -> RenderableType:
 
 def _cells(run: RunSummary) -> tuple[str, ...]:
     interval = escape(f"\n[{run.interval[0]:+.4f}, {run.interval[1]:+.4f}]") if run.interval else ""
+    served = f"\nserves {_version(run.served_version)}" if run.served_version is not None else ""
     return (
         f"{run.as_of:%Y-%m-%d}",
         f"{run.rows:,}" if run.rows is not None else "",
         _version(run.champion_version) or ("rule" if run.challenger_version else ""),
         _version(run.challenger_version),
         f"{run.difference:+.4f}{interval}" if run.difference is not None else "",
-        f"[{_COLOURS[run.decision]}]{run.decision}[/]",
+        f"[{_COLOURS[run.decision]}]{run.decision}[/]{served}",
     )
 
 

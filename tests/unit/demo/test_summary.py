@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from retrainer.demo.summary import RunSummary, Summary, summarize_run, summary_table, what_is_missing
+from retrainer.demo.steady import Traffic
+from retrainer.demo.summary import (
+    RunSummary,
+    Summary,
+    summarize_run,
+    summary_table,
+    what_is_missing,
+    what_was_not_served,
+)
 
 AS_OF = datetime(2013, 6, 24, 4, tzinfo=UTC)
 BROKEN = datetime(2013, 7, 9, 4, tzinfo=UTC)
@@ -24,6 +32,7 @@ RUN_KEYS = [
     "interval",
     "decision",
     "reason",
+    "served_version",
 ]
 
 
@@ -167,7 +176,7 @@ def test_the_json_has_exactly_the_promised_keys(tmp_path):
     Summary(ok=True, seconds=192.4, runs=(run, STOPPED), urls=urls).write(path)
 
     written = json.loads(path.read_text())
-    assert list(written) == ["ok", "seconds", "runs", "urls", "missing"]
+    assert list(written) == ["ok", "seconds", "runs", "urls", "traffic", "missing"]
     assert [list(each) for each in written["runs"]] == [RUN_KEYS, RUN_KEYS]
     assert written["ok"] is True
     assert written["seconds"] == 192.4
@@ -213,3 +222,25 @@ def test_at_80_columns_the_reasons_stand_below_the_table():
 
 def test_the_interval_of_the_difference_is_shown_at_any_width():
     assert all(any("[-0.0046, +0.0120] │" in line for line in lines(width)) for width in (80, 160))
+
+
+def test_what_is_served_stands_below_the_decision():
+    run = summarize_run(AS_OF, "run", "success", results=results("promote"), error="")
+    console = Console(width=80, color_system=None)
+    with console.capture() as captured:
+        console.print(summary_table([run.model_copy(update={"served_version": 2})], width=80))
+
+    assert "│ serves v2 │" in captured.get()
+
+
+def test_a_promotion_that_is_not_served_and_a_request_that_failed_are_missing():
+    run = summarize_run(AS_OF, "run", "success", results=results("promote"), error="")
+    served = run.model_copy(update={"served_version": run.challenger_version})
+    good = Traffic(requests=10, failures=0)
+
+    assert what_was_not_served([served], good) == []
+    assert what_was_not_served([run], good) == ["v2 served after its promotion (nothing was)"]
+    assert what_was_not_served([served], Traffic(requests=10, failures=1, errors=("ReadError: ",))) == [
+        "an answer to each request (1 failed, first ReadError: )"
+    ]
+    assert what_was_not_served([served], Traffic(requests=0, failures=0)) == ["a request that was answered"]
