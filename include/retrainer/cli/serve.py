@@ -16,5 +16,5 @@ def serve(host: str | None, port: int | None) -> None:
     given = {"--host": host, "--port": port}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     # This process becomes the server: an entry point of its own, which imports nothing of the command line's.
-    command = [sys.executable, "-m", "retrainer.serving.server", *options]
+    command = [sys.executable, "-m", "retrainer.serving", *options]
     os.execve(sys.executable, command, step_environment(os.environ))  # noqa: S606

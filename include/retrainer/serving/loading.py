@@ -11,8 +11,7 @@ from retrainer.serving.check_candidate import why_not
 from retrainer.serving.local_copy import copy_name, read_checks
 from retrainer.serving.predictor import Predictor, load_predictor
 from retrainer.serving.slot import Line
-from retrainer.serving.supply.assignment import wanted_versions
-from retrainer.serving.supply.messages import Supplied
+from retrainer.serving.supply.messages import Supplied, wanted_versions
 
 log = logging.getLogger(__name__)
 

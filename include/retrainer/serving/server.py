@@ -1,4 +1,4 @@
-"""The model server's process: `retrainer serve`, or `python -m retrainer.serving.server` itself.
+"""The model server's process: `retrainer serve`.
 
 One process with one event loop answers; its child, the supply, brings it versions. It starts in about a second, since
 neither MLflow nor SQLAlchemy, pandas or scikit-learn is imported here.
@@ -12,8 +12,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import uvicorn
@@ -56,6 +57,7 @@ def main(host: str | None, port: int | None) -> None:
         given = {"serving_host": host, "serving_port": port}
         settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
         with _listening(settings) as listener:
+            settings = settings.model_copy(update={"serving_port": listener.getsockname()[1]})
             sys.dont_write_bytecode = True  # beside the code of a version it would be a file that nobody has verified
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 runner.run(_Process(settings, listener).run())
@@ -76,7 +78,7 @@ class _Process:
         metrics = Metrics()
         tools = Tools(self._log, self._shadows, self._online, metrics)
         slots, candidates = Slots(), Candidates(tools)
-        loader = Loader(folder, candidates, _own_address(listener))
+        loader = Loader(folder, candidates, own_address(listener.getsockname()))
         self._swapper = Swapper(slots, folder, loader, metrics)
         self._watch = SupplyWatch(self._swapper.carry_out, supply_environment(settings))
         app = create_app(slots, tools, settings, refresh=self._watch.refresh)
@@ -175,11 +177,7 @@ def _listening(settings: RuntimeSettings) -> Iterator[socket.socket]:
         yield listener
 
 
-def _own_address(listener: socket.socket) -> tuple[str, int]:
-    """Where this process itself reaches the server: the loopback, where it listens everywhere."""
-    host, port = listener.getsockname()[:2]
+def own_address(bound: Sequence[Any]) -> tuple[str, int]:
+    """Where this process itself reaches a server that is `bound` there: the loopback, where it listens everywhere."""
+    host, port = bound[:2]
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 it is compared, not bound
-
-
-if __name__ == "__main__":
-    main()

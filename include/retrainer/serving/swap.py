@@ -19,8 +19,7 @@ from retrainer.serving.loading import Loaded, Loader
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, copy_name, write_atomically
 from retrainer.serving.metrics import Metrics, VersionStats
 from retrainer.serving.slot import Line, Slot, Slots
-from retrainer.serving.supply.assignment import wanted_versions
-from retrainer.serving.supply.messages import Supplied
+from retrainer.serving.supply.messages import Supplied, wanted_versions
 
 log = logging.getLogger(__name__)
 

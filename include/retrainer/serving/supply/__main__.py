@@ -12,6 +12,7 @@ from typing import BinaryIO, NoReturn, TextIO
 
 from retrainer.config.runtime import RuntimeSettings, find_project_root, load_settings
 from retrainer.registry import Tracking, Versions, connect
+from retrainer.runtimes.processes import die_with_parent
 from retrainer.serving.local_copy import remove_leftovers, serving_folder
 from retrainer.serving.supply.copies import Copies
 from retrainer.serving.supply.follow import Follower
@@ -21,6 +22,7 @@ from retrainer.serving.supply.trial import Trials
 
 def main() -> None:
     """Follow the ledger until the server ends."""
+    die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, whose end this process sees
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("retrainer").setLevel(logging.INFO)

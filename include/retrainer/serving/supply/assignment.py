@@ -27,12 +27,6 @@ def assignment_of(model: str, entries: Sequence[Entry]) -> Assignment:
     )
 
 
-def wanted_versions(assignment: Assignment) -> list[int]:
-    """The versions that a server needs, the champion first."""
-    split = assignment.split.version if assignment.split else None
-    return [each for each in dict.fromkeys((assignment.champion, split, assignment.shadow)) if each is not None]
-
-
 def recorded_digest(entries: Sequence[Entry], version: int) -> str | None:
     """The digest of the files of a version that the ledger knows; None where it knows none."""
     digest = _evidence(entries, version, "artifact_digest")

@@ -15,7 +15,7 @@ from retrainer.config.features import lookup_column
 from retrainer.config.source import ColumnType
 from retrainer.contracts import InputField, ServingSpec
 from retrainer.errors import BadDataError
-from retrainer.registry import Version
+from retrainer.registry import RUNTIME, RUNTIME_NOTE, Version
 from retrainer.saved import CODE, EXTRA, MODEL_FILE, ONNX_FILE, read_facts, read_sample
 from retrainer.serving.local_copy import CHECKS_FILE, SPEC_FILE, Checks, Sample
 from retrainer.serving.record_problems import mistake
@@ -43,13 +43,13 @@ def write_copy(files: Path, folder: Path, version: Version) -> None:
     inputs, outputs = read_sample(files)
     columns = columns_of(inputs)
     fields = record_fields(config, columns)
-    is_onnx = facts.export is not None and facts.export.runtime == "onnx"
+    is_onnx = version.tags.get(RUNTIME) == "onnx" and (files / EXTRA / ONNX_FILE).is_file()
     spec = ServingSpec(
         model=version.name,
         version=version.version,
         digest=version.digest,
         runtime="onnx" if is_onnx else "scikit-learn",
-        runtime_note="" if is_onnx or facts.export is None else facts.export.message,
+        runtime_note="" if is_onnx else version.tags.get(RUNTIME_NOTE, "ONNX was not compared with scikit-learn"),
         declaration=facts.declaration,
         fields=fields,
     )

@@ -17,9 +17,9 @@ from retrainer.contracts import Assignment, Entry, Refusal
 from retrainer.errors import RetrainerError, UnsafeArtifactError
 from retrainer.ledger import Ledger
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, verify
-from retrainer.serving.supply.assignment import assignment_of, recorded_digest, wanted_versions
+from retrainer.serving.supply.assignment import assignment_of, recorded_digest
 from retrainer.serving.supply.copies import Copies, Provided, Wanted
-from retrainer.serving.supply.messages import Supplied
+from retrainer.serving.supply.messages import Supplied, wanted_versions
 
 log = logging.getLogger(__name__)
 

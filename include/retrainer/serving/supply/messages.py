@@ -22,3 +22,9 @@ class Refresh(Contract):
     """Look at the ledger for this model now."""
 
     model: str
+
+
+def wanted_versions(assignment: Assignment) -> list[int]:
+    """The versions that a server needs, the champion first."""
+    split = assignment.split.version if assignment.split else None
+    return [each for each in dict.fromkeys((assignment.champion, split, assignment.shadow)) if each is not None]
