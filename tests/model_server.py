@@ -19,7 +19,8 @@ class StandInServer:
     """What it does with each version is up to the test.
 
     `refuses`: versions that it will not serve, and why. `counted`: requests, errors and p95_ms of a version where the
-    model stands so. `follows`: whether it looks at the ledger at all. `asked`: every request, as method and path.
+    model stands so. `down_when`: where the model stands when it cannot answer (503). `follows`: whether it looks at the
+    ledger at all. `asked`: every request, as method and path.
     """
 
     def __init__(self, ledger_url: str) -> None:
@@ -28,12 +29,17 @@ class StandInServer:
         self.follows = True
         self.knows = True
         self.breaker = "closed"
+        self.down_when: Callable[[Standing], bool] = lambda now: False
         self.admin_key = ""
         self.asked: list[tuple[str, str]] = []
         self._ledger = Ledger.open(ledger_url)
         self._lock = threading.Lock()
         self._status: dict[str, ModelStatus] = {}
         self._since: dict[int, datetime] = {}
+
+    def is_down(self, model: str) -> bool:
+        """Can it not answer now?"""
+        return self.down_when(standing(self._ledger.entries(model)))
 
     def status(self, model: str) -> ModelStatus:
         """What it says of `model`, once it has looked at the ledger."""
@@ -97,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, {"title": "Unauthorized"})
         elif not stand_in.knows:
             self._send(404, {"title": "Not Found"})
+        elif stand_in.is_down(model):
+            self._send(503, {"title": "Service Unavailable"})
         elif method == "POST":
             self._send(202, {})
         else:

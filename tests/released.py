@@ -34,7 +34,7 @@ class Releases:
         config = self.world.config.model_copy(update={"name": name})
         return Releases(World(self.world.home, config), self.trained)
 
-    def served(self, serving: Serving, uri: str) -> "Releases":
+    def served(self, serving: Serving | None, uri: str) -> "Releases":
         """The same model with what it declares about serving, and the address of a server."""
         config = self.world.config.model_copy(update={"serving": serving})
         return replace(self, world=replace(self.world, config=config, serving_uri=uri))
@@ -90,11 +90,12 @@ class Releases:
         return number
 
     def rollback_request(
-        self, target: int | str = "previous", *, run_id: str = "by hand", **params: Any
+        self, target: int | str = "previous", *, run_id: str = "by hand", declared: bool = False, **params: Any
     ) -> StepRequest:
+        """`declared`: with the declaration, as Airflow sends it."""
         form = {"target": target, "reason": "complaints", "actor": "ada"} | params
         request = self.world.request("rollback", as_of(1), {}, run_id=run_id)
-        return request.model_copy(update={"config": {}, "params": form})
+        return request.model_copy(update={"params": form} | ({} if declared else {"config": {}}))
 
     def rollback(self, target: int | str = "previous", **options: Any) -> Release:
         return rollback.run(self.rollback_request(target, **options), self.world.settings)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import NoReturn
 
 from retrainer.config.serving import Serving
 from retrainer.contracts import Entry
@@ -37,10 +38,10 @@ class Canary:
             make_room(self.ledger, model, version=candidate.version, actor=candidate.actor)
             for percent in self.serving.canary.percents:
                 self._give_share(percent)
+            return self.ledger.write(model, candidate.identity, candidate.tried_entry)
         except TrialOverError as over:
             reason = str(over)
             return self.ledger.write(model, candidate.identity, lambda entries: candidate.reject_entry(entries, reason))
-        return self.ledger.write(model, candidate.identity, candidate.entry)
 
     def _give_share(self, percent: int) -> None:
         """One share, until its time is over.
@@ -62,19 +63,16 @@ class Canary:
         if seen.state == "served" and seen.served is not None:
             log.info("v%d holds its level: %s", entry.version, in_numbers(self.serving.level, seen.served))
             return
-        raise TrialOverError(self._end(percent, seen))
+        self._give_back(percent, seen)
 
-    def _end(self, percent: int, seen: Progress) -> str:
-        """Why the trial is over. Where the version is to blame, all traffic goes back first."""
-        version = self.candidate.version
+    def _give_back(self, percent: int, seen: Progress) -> NoReturn:
+        """End the trial. Where the version is to blame, all traffic goes back first."""
+        candidate, model = self.candidate, self.candidate.model
         if seen.state not in ("refused", "broken"):
-            return f"v{version} was on trial with {percent} % of the traffic, and the ledger has moved on since"
+            candidate.check_trial(self.ledger.entries(model))
+            raise TrialOverError(f"v{candidate.version} was on trial, and the ledger has moved on")
         what = "the model server refused it" if seen.state == "refused" else "it broke its service level"
-        reason = f"v{version} got {percent} % of the traffic, and {what}: {seen.reason}"
+        reason = f"v{candidate.version} got {percent} % of the traffic, and {what}: {seen.reason}"
         log.warning("%s", reason)
-        self.ledger.write(
-            self.candidate.model,
-            self.candidate.split_identity(0),
-            lambda entries: self.candidate.no_split_entry(entries, reason),
-        )
-        return reason
+        self.ledger.write(model, candidate.split_identity(0), lambda entries: candidate.no_split_entry(entries, reason))
+        raise TrialOverError(reason)

@@ -111,10 +111,34 @@ class Candidate:
             self.reproduces = True
         return plan
 
+    def check_trial(self, entries: Sequence[Entry]) -> None:
+        """May it get a share of the traffic, or keep the one that it has?
+
+        Raises:
+            TrialOverError: it may not; says why.
+        """
+        now = standing(entries)
+        plan = self.plan(now)
+        if plan.action == "reject":
+            raise TrialOverError(plan.reason)
+        if now.off:
+            raise TrialOverError(f"the model was switched off while v{self.version} was on trial")
+        if self.was_tried(entries) and self.version not in now.on_trial:
+            raise TrialOverError(f"somebody ended the trial of v{self.version}")
+
     def entry(self, entries: Sequence[Entry]) -> NewEntry:
         """The entry that promotes or rejects it."""
         plan = self.plan(standing(entries))
         return self._entry(plan.action, entries, reason=plan.reason, identity=self.identity)
+
+    def tried_entry(self, entries: Sequence[Entry]) -> NewEntry:
+        """The entry that promotes it after its last share of the traffic.
+
+        Raises:
+            TrialOverError: it is not to be promoted where the model stands now.
+        """
+        self.check_trial(entries)
+        return self._entry("promote", entries, reason=self.decision.reason, identity=self.identity)
 
     def reject_entry(self, entries: Sequence[Entry], reason: str) -> NewEntry:
         """The entry that rejects it after a trial."""
@@ -135,7 +159,7 @@ class Candidate:
         Raises:
             TrialOverError: it is not to get one where the model stands now.
         """
-        self._check_trial(entries)
+        self.check_trial(entries)
         return self._split(entries, percent, f"gets {percent} % of the traffic; {self.decision.reason}")
 
     def no_split_entry(self, entries: Sequence[Entry], reason: str) -> NewEntry:
@@ -147,16 +171,6 @@ class Candidate:
         reason = approval.message or f"approved the promotion of v{self.version}"
         entry = self._entry("approve", entries, reason=reason, identity=self.approve_identity)
         return entry.model_copy(update={"actor": approval.by[:200]})
-
-    def _check_trial(self, entries: Sequence[Entry]) -> None:
-        now = standing(entries)
-        plan = self.plan(now)
-        if plan.action == "reject":
-            raise TrialOverError(plan.reason)
-        if now.off:
-            raise TrialOverError(f"the model was switched off while v{self.version} was on trial")
-        if self.was_tried(entries) and self.version not in now.on_trial:
-            raise TrialOverError(f"somebody ended the trial of v{self.version}")
 
     def _split(self, entries: Sequence[Entry], percent: int, reason: str) -> NewEntry:
         evidence: dict[str, JsonValue] = {PERCENT: percent, VERDICT: self.identity}
