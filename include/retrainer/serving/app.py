@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Lifespan
@@ -86,8 +85,3 @@ def _add_problems(app: FastAPI, tools: Tools) -> None:
         status = HTTPStatus(error.status_code)
         detail = f"there is no {request.method} {request.url.path[:200]}" if status in (404, 405) else status.phrase
         return problem(RequestError(status, detail, headers=error.headers))
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong_parameter(_: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(str(each["loc"][-1]) for each in error.errors())
-        return problem(RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"wrong: {names}"))

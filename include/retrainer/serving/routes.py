@@ -15,7 +15,7 @@ from retrainer.serving.problems import RequestError
 from retrainer.serving.routes_predict import find_slot
 from retrainer.serving.slot import Slots
 
-ModelName = Annotated[str, Path(description="Name of a model, as in its declaration.", max_length=63)]
+ModelName = Annotated[str, Path(description="Name of a model, as in its declaration.")]
 
 
 class Health(BaseModel):
