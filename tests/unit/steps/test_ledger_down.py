@@ -8,7 +8,7 @@ import pytest
 
 from retrainer.errors import LedgerUnavailableError
 from retrainer.ledger import Ledger
-from retrainer.steps import deploy
+from retrainer.steps import deploy, release_candidate
 from tests.postgres import running_postgresql
 from tests.worlds import PROJECT
 
@@ -57,7 +57,7 @@ def test_the_process_of_the_step_says_so_and_ends_with_the_status_of_what_a_retr
 
 
 def test_a_server_that_goes_down_while_the_version_is_checked_gets_no_promotion_past_it(releases, monkeypatch):
-    check = deploy.check_reproduces
+    check = release_candidate.check_reproduces
     with ExitStack() as running:
         url = running.enter_context(running_postgresql()).new_database()
         first, second = releases.register(), releases.register(against=1)
@@ -68,7 +68,7 @@ def test_a_server_that_goes_down_while_the_version_is_checked_gets_no_promotion_
             running.close()
             return found
 
-        monkeypatch.setattr(deploy, "check_reproduces", check_slowly)
+        monkeypatch.setattr(release_candidate, "check_reproduces", check_slowly)
         with pytest.raises(LedgerUnavailableError, match="the ledger at postgresql"):
             deploy_with(releases, second, url)
     assert releases.aliases() == {"champion": first}
