@@ -11,7 +11,16 @@ from retrainer.cli.records import LINKS, check_model, is_terminal, link, named, 
 from retrainer.contracts import Entry
 from retrainer.ledger import Ledger
 
-_COLOURS = {"promote": "green", "rollback": "yellow", "repair": "yellow", "reject": "red"}
+_COLOURS = {
+    "promote": "green",
+    "rollback": "yellow",
+    "repair": "yellow",
+    "reject": "red",
+    "split": "cyan",
+    "shadow": "cyan",
+    "switch_off": "red",
+    "switch_on": "green",
+}
 
 _EVIDENCE = ("report_url", "card_url")
 

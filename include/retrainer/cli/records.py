@@ -1,5 +1,6 @@
 """What the commands about releases share: the ledger of this project, the model that was named, text on a terminal."""
 
+import getpass
 import os
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def parse_version(text: str) -> int:
     if not (digits.isascii() and digits.isdigit() and int(digits)):
         raise ConfigurationError(f"a version is a number such as 7 or v7, got {text!r}")
     return int(digits)
+
+
+def current_user() -> str:
+    """Who is logged in to this machine."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "unknown user"
 
 
 def is_terminal() -> bool:

@@ -1,6 +1,5 @@
 """`retrainer rollback`: put an earlier version in production, in one command."""
 
-import getpass
 import logging
 import sys
 import uuid
@@ -10,10 +9,11 @@ from typing import Literal
 import click
 from pydantic import JsonValue
 
-from retrainer.cli.records import check_model, named, parse_version, read_settings
+from retrainer.cli.records import check_model, current_user, named, parse_version, read_settings
+from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Interval, Release, StepRequest
-from retrainer.errors import RetrainerError
+from retrainer.errors import ConfigurationError, RetrainerError
 from retrainer.ledger import Ledger
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.process import ProcessRuntime
@@ -36,22 +36,33 @@ def rollback(model: str, to: str | None, reason: str, *, verbose: bool) -> None:
     ledger = Ledger.open(settings.ledger_url)
     check_model(ledger, model)
     target: int | Literal["previous"] = "previous" if to in (None, "previous") else parse_version(str(to))
-    release = _run(_request(model, {"target": target, "reason": reason, "actor": _user()}), settings, verbose=verbose)
+    params: dict[str, JsonValue] = {"target": target, "reason": reason, "actor": current_user()}
+    release = _run(_request(model, params, _declared(settings, model)), settings, verbose=verbose)
     entry = ledger.entries(model)[release.sequence - 1]
     left = entry.evidence.get("from")
     came_from = f"v{left}" if left else "no version"
     click.echo(f"{model}: {named(release.version)} is in production now, it was {came_from} (entry {entry.sequence}).")
     barred = f"No run promotes {came_from} again. " if left else ""
     click.echo(f"{barred}The next rollback would go to {named(release.previous_version)}.")
+    if release.note:
+        click.echo(f"{release.note[0].upper()}{release.note[1:]}.")
 
 
-def _request(model: str, params: dict[str, JsonValue]) -> StepRequest:
+def _declared(settings: RuntimeSettings, model: str) -> dict[str, JsonValue]:
+    """The declaration, which says whether a server answers for the model; empty where there is none, or a wrong one."""
+    try:
+        return load_declaration(settings.models_dir / f"{model}.yaml").model_dump(mode="json")
+    except ConfigurationError:
+        return {}
+
+
+def _request(model: str, params: dict[str, JsonValue], declared: dict[str, JsonValue]) -> StepRequest:
     """Interval and as_of only say when it was asked for: a rollback looks at no data."""
     now = datetime.now(UTC)
     return StepRequest(
         step="rollback",
         model=model,
-        config={},
+        config=declared,
         params=params,
         interval=Interval(start=now - timedelta(days=1), end=now),
         as_of=now,
@@ -72,11 +83,3 @@ def _run(request: StepRequest, settings: RuntimeSettings, *, verbose: bool) -> R
     except RetrainerError as error:
         error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
         raise
-
-
-def _user() -> str:
-    """Who is logged in to this machine."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return "unknown user"

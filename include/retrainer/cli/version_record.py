@@ -63,7 +63,7 @@ def read_record(entries: Sequence[Entry], version: int) -> VersionRecord:
     """The record of a version that `entries`, all those of a model, are about at least once."""
     now = standing(entries)
     about = [entry for entry in entries if entry.version == version]
-    decided = _last(about, "promote", "reject")
+    decided = _last(about, "promote", "reject", "split", "shadow")
     evidence: dict[str, JsonValue] = {}
     for entry in about:
         evidence |= {name: value for name, value in entry.evidence.items() if value}
@@ -91,9 +91,14 @@ def read_record(entries: Sequence[Entry], version: int) -> VersionRecord:
 def _state(entries: Sequence[Entry], version: int) -> str:
     now = standing(entries)
     if version == now.champion:
-        return f"in production since {now.since:%Y-%m-%d %H:%M} UTC"
+        switched_off = "; switched off, the rule answers" if now.off else ""
+        return f"in production since {now.since:%Y-%m-%d %H:%M} UTC{switched_off}"
     words = []
-    if version == now.previous:
+    if now.split is not None and version == now.split.version:
+        words.append(f"on trial, it gets {now.split.percent} % of the traffic")
+    elif version == now.shadow:
+        words.append("in the shadow, it answers unseen")
+    elif version == now.previous:
         words.append("the one before the champion")
     elif version in now.barred:
         words.append("rolled away from, no run promotes it again")
