@@ -23,7 +23,9 @@ from retrainer.contracts.model import (
     RebuildCheck,
     Registration,
     Release,
+    Scored,
     SliceResult,
+    TableVersion,
     TrainedModel,
 )
 from retrainer.contracts.request import PIPELINE, STEP_NAMES, PipelineStep, StepName, StepRequest
@@ -71,6 +73,7 @@ __all__ = [
     "Refusal",
     "Registration",
     "Release",
+    "Scored",
     "ServedVersion",
     "ServingRuntime",
     "ServingSpec",
@@ -84,6 +87,7 @@ __all__ = [
     "StepRequest",
     "TableArrival",
     "TableRef",
+    "TableVersion",
     "TrainedModel",
     "UtcDatetime",
     "ValidationReport",

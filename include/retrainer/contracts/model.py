@@ -133,6 +133,34 @@ class Release(Contract):
     """In words, what the model server made of it."""
 
 
+class TableVersion(Contract):
+    """A version of a Delta table."""
+
+    uri: str
+    version: int = Field(ge=0)
+
+
+class Scored(Contract):
+    """Result of score: the partition of the interval in the table of batch predictions.
+
+    `version`, `run_id` and `scored_at` are stamped on its rows: those of an earlier run, where that had scored the same
+    rows by the same version (`replaced` is false). All three are null where the interval has no rows, and where nothing
+    was scored: `skipped` says why.
+    """
+
+    model: str
+    interval: Interval
+    table: TableVersion | None = None
+    rows: int = Field(default=0, ge=0)
+    version: int | None = None
+    run_id: str | None = None
+    scored_at: UtcDatetime | None = None
+    trained_until: UtcDatetime | None = None
+    """End of what the version learned from. Later than the start of the interval: it may know the answers."""
+    replaced: bool = False
+    skipped: str = ""
+
+
 class Archive(Contract):
     """Result of archive: the versions whose files were deleted, those that were kept and why, and the freed bytes."""
 

@@ -1,0 +1,121 @@
+"""score: what the champion says of every row of the interval, into the model's Delta table of batch predictions."""
+
+import logging
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from retrainer.columns import Columns, with_row_features
+from retrainer.config.runtime import RuntimeSettings
+from retrainer.contracts import FeatureSet, Scored, StepRequest, TableRef, TableVersion, digest_json
+from retrainer.deployment import Standing, standing
+from retrainer.errors import ConfigurationError
+from retrainer.evaluation import predictions_of
+from retrainer.exporting import OnnxModel
+from retrainer.ledger import Ledger
+from retrainer.registry import RUNTIME, Version, Versions, load_model
+from retrainer.saved import LoadedModel
+from retrainer.scoring import Predict, Scorer, Stamp, Unscored, score, scored_uri
+from retrainer.snapshots import connect, open_view
+from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.tracking import connect_tracking
+
+log = logging.getLogger(__name__)
+
+MEMORY_MB = 256
+"""What DuckDB may use: rows are only passed through."""
+
+
+def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
+    """Score the rows of the request's interval by the version that is in production now.
+
+    Without such a version, and while the model is switched off, nothing is scored: the result says so. An interval that
+    the same version has scored before is left as it is, unless its rows have changed since.
+
+    Raises:
+        ConfigurationError: the version reads a column that the feature table does not have, or is not in the registry.
+        UnsafeArtifactError: its files are not what was registered.
+        BadDataError: it gives no finite number for a row.
+        StoreConflictError: another run scored the interval at the same time.
+    """
+    config = declaration(request)
+    features = result_of(request, "build_features", FeatureSet)
+    now = standing(Ledger.open(settings.ledger_url).entries(config.name))
+    reason = _reason_to_skip(now)
+    if reason:
+        log.info("nothing is scored: %s", reason)
+        return Scored(model=config.name, interval=request.interval, skipped=reason)
+    version = _champion(Versions(connect_tracking(settings), config.name), now)
+    model = load_model(version.source, digest=version.digest)
+    trained_until = model.facts.training.end
+    if trained_until > request.interval.start:
+        log.warning("v%d learned from rows up to %s: it may know the answers", version.version, trained_until)
+    own = features.table.model_copy(update={"window": request.interval})
+    scorer = Scorer(model.facts.columns, _predict(model, version), _stamp(request, features.table, version))
+    uri = scored_uri(settings.data_uri, config.name)
+    with connect(memory_mb=MEMORY_MB) as connection:
+        open_view(connection, own, "unscored")
+        scored = score(Unscored(connection, "unscored", [request.interval.key]), scorer, uri)
+    stamp = scored.stamps.get(request.interval.key)
+    return Scored(
+        model=config.name,
+        interval=request.interval,
+        table=TableVersion(uri=uri, version=scored.table_version),
+        rows=scored.rows,
+        version=stamp.version if stamp else None,
+        run_id=stamp.run_id if stamp else None,
+        scored_at=stamp.scored_at if stamp else None,
+        trained_until=trained_until if stamp else None,
+        replaced=bool(scored.replaced),
+    )
+
+
+def _reason_to_skip(now: Standing) -> str:
+    if now.champion is None:
+        return "no version is in production yet"
+    return f"the model is switched off (entry {now.sequence} of the ledger is the last)" if now.off else ""
+
+
+def _champion(versions: Versions, now: Standing) -> Version:
+    assert now.champion is not None
+    version = versions.get(now.champion)
+    if version is None:
+        raise ConfigurationError(
+            f"champion v{now.champion} of the ledger is not in the MLflow registry",
+            hint="Restore it there, or roll back to a version that is there.",
+        )
+    return version
+
+
+def _stamp(request: StepRequest, features: TableRef, version: Version) -> Stamp:
+    """The same rows, the same files and the same runtime give the same predictions."""
+    rows = [features.digest, features.window.start.isoformat(), features.window.end.isoformat(), request.interval.key]
+    identity = digest_json([*rows, version.version, version.digest, _runtime(version)])
+    return Stamp(version.version, request.run_id, datetime.now(UTC), identity)
+
+
+def _runtime(version: Version) -> str:
+    """What a server of this version uses."""
+    return version.tags.get(RUNTIME, "scikit-learn")
+
+
+def _predict(model: LoadedModel, version: Version) -> Predict:
+    """The version as a server has it: ONNX after its own row_features where both say the same, or its pipeline."""
+    if _runtime(version) != "onnx" or model.onnx is None:
+        return _pipeline(model)
+    onnx, row_features = OnnxModel(model.onnx), model.row_features
+    return lambda columns: onnx.predict(with_row_features(columns, row_features))
+
+
+def _pipeline(model: LoadedModel) -> Predict:
+    """On one thread, which must be said in the thread that predicts."""
+    libraries = ThreadpoolController()
+
+    def predict(columns: Columns) -> NDArray[np.float64]:
+        with libraries.limit(limits=1):
+            return predictions_of(model.pipeline, pd.DataFrame(dict(columns))).output
+
+    return predict
