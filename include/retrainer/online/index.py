@@ -7,11 +7,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrainer.columns import Columns
+from retrainer.columns import Columns, number_of_rows
 from retrainer.online.file import Numbers, Objects, TableFile, TableName, Times, Values
 
 _MISSING = -1
 """Place of what is not known; every column has an end that is missing."""
+
+
+class Rows(dict[str, list[Any]]):
+    """The columns of a request as lists, each made when it is first asked for; times as microseconds since 1970."""
+
+    def __init__(self, columns: Columns, now: int) -> None:
+        super().__init__()
+        self._columns = columns
+        self._now = now
+        self.count = number_of_rows(columns)
+
+    def __missing__(self, name: str) -> list[Any]:
+        column = self._columns[name]
+        plain = column.astype("datetime64[us]", copy=False).view("i8") if column.dtype.kind == "M" else column
+        listed: list[Any] = plain.tolist()
+        self[name] = listed
+        return listed
+
+    def times(self, name: str) -> list[int]:
+        """The times in a column; where there is no such column, now."""
+        return self[name] if name in self._columns else [self._now] * self.count
 
 
 class IndexedTable:
@@ -40,18 +61,14 @@ class IndexedTable:
         values, dtype = self._values[column]
         return np.array([values[place] for place in places], dtype=dtype)
 
-    def places(self, columns: Columns, now: int) -> list[int]:
-        """For each row of `columns` the place of its values.
-
-        Where the event time is not among `columns`, that is `now` (microseconds since 1970) for all of them.
-        """
-        if any(name not in columns for name in self._by):
-            return [_MISSING] * len(next(iter(columns.values()), ()))
-        listed = [_plain(columns[name]) for name in self._by]
-        keys = listed[0] if len(listed) == 1 else list(zip(*listed, strict=True))
-        times = columns.get(self._event_time)
-        moments = [now] * len(keys) if times is None else times.astype("datetime64[us]", copy=False).view("i8").tolist()
-        return [self._place(key, moment) for key, moment in zip(keys, moments, strict=True)]
+    def places(self, rows: Rows) -> list[int]:
+        """For each row the place of its values."""
+        try:
+            listed = [rows[name] for name in self._by]
+        except KeyError:
+            return [_MISSING] * rows.count
+        keys = listed[0] if len(listed) == 1 else zip(*listed, strict=True)
+        return list(map(self._place, keys, rows.times(self._event_time)))
 
     def _place(self, key: Any, moment: int) -> int:
         span = self._spans.get(key)
@@ -68,12 +85,6 @@ def _spans(keys: list[Any]) -> dict[Any, tuple[int, int]]:
         start, _ = spans.get(key, (place, place))
         spans[key] = (start, place + 1)
     return spans
-
-
-def _plain(column: NDArray[Any]) -> list[Any]:
-    plain = column.astype("datetime64[us]", copy=False).view("i8") if column.dtype.kind == "M" else column
-    values: list[Any] = plain.tolist()
-    return values
 
 
 def _listed(values: Values) -> list[Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from retrainer.columns import Columns
 from retrainer.online.file import SUFFIX, TableName, decode, names_in, newest
-from retrainer.online.index import IndexedTable
+from retrainer.online.index import IndexedTable, Rows
 from retrainer.online.place import online_folder
 
 _LOG = logging.getLogger(__name__)
@@ -91,12 +91,11 @@ class OnlineTables:
             definitions: those of the version that is to answer; without them the newest tables are taken.
         """
         filled = dict(columns)
-        known = {**columns, **keys} if keys else columns
-        now = int(self._clock() * 1e6)
+        rows = Rows({**columns, **keys} if keys else columns, now=int(self._clock() * 1e6))
         for table in self._loaded.chosen(definitions):
             wanted = [name for name in table.columns if name in missing]
             if wanted:
-                places = table.places(known, now)
+                places = table.places(rows)
                 for name in wanted:
                     found = table.values(name, places)
                     mask = missing[name]
