@@ -19,7 +19,7 @@ import numpy as np
 
 from retrainer.columns import columns_of
 from retrainer.config.declaration import ModelConfig
-from retrainer.config.serving import Serving
+from retrainer.config.serving import ServiceLevel, Serving
 from retrainer.contracts import Action, ModelStatus, NewEntry, ServingRuntime
 from retrainer.deployment import standings
 from retrainer.ledger import Ledger
@@ -69,8 +69,11 @@ class Served:
 
     releases: Releases
     folder: Path
-    serving: Serving = field(default_factory=Serving)
+    serving: Serving = field(default_factory=lambda: Serving(level=ServiceLevel(p95_ms=60_000)))
+    """No version is too slow for a machine that is busy with tests."""
     canonical: tuple[Mapping[str, Any], ...] = ()
+    answers: dict[int, list[float]] = field(default_factory=dict)
+    """By version, what it says of its sample."""
 
     @property
     def model(self) -> str:
@@ -119,13 +122,13 @@ class Served:
             tags={DIGEST: digest, RUNTIME: runtime, RUNTIME_NOTE: f"a test says {runtime}"},
             description="",
         )
+        self.answers[registered.version] = np.load(folder / "extra_files" / "sample_outputs.npy").tolist()
         return registered.version
 
     def _declare(self, folder: Path, serving: Mapping[str, Any]) -> None:
         file = folder / "extra_files" / "retrainer.json"
         facts = json.loads(file.read_text())
-        section = self.serving.model_copy(update=dict(serving))
-        facts["declaration"]["serving"] = section.model_dump(mode="json")
+        facts["declaration"]["serving"] = self.serving.model_dump(mode="json") | dict(serving)
         facts["declaration"]["gates"]["canonical"] = [dict(case) for case in self.canonical]
         facts["canonical"] = facts["declaration"]["gates"]["canonical"]
         file.write_text(json.dumps(facts))
@@ -150,8 +153,14 @@ class Served:
         )
         return ledger.append(entry, after=now.sequence).sequence
 
+    def promote(self, version: int, server: "Server") -> ModelStatus:
+        """Promote it; what the server says once that is carried out or refused."""
+        sequence = self.append("promote", version)
+        server.refresh(self.model)
+        return server.carried_out(self.model, sequence)
+
     def records(self, count: int = 3) -> list[dict[str, Any]]:
-        """Records of the sample that the trained model comes with."""
+        """The first records of the sample that the trained model comes with."""
         trained = self.releases.trained
         with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
             inputs, outputs = read_sample(files)
