@@ -18,6 +18,7 @@ from retrainer.contracts import ServingSpec
 from retrainer.serving.answer import Tools, answer
 from retrainer.serving.exchange import JSON, media_type, parsed, read_body, send_json, send_problem
 from retrainer.serving.mlflow_records import CSV, parse_invocation
+from retrainer.serving.openapi import problems_of
 from retrainer.serving.problems import RequestError
 from retrainer.serving.routes_predict import serving_line
 from retrainer.serving.slot import Slots
@@ -95,7 +96,9 @@ def mlflow_routes(slots: Slots) -> APIRouter:
     async def version() -> Response:
         return Response(importlib.metadata.version("mlflow"), media_type=JSON)
 
-    router.add_api_route("/ping", ping, summary="Does a model answer?")
-    router.add_api_route("/health", ping, summary="The same as /ping.")
-    router.add_api_route("/version", version, summary="The version of MLflow whose formats are understood.")
+    not_yet = problems_of([HTTPStatus.SERVICE_UNAVAILABLE])
+    for path, summary in (("/ping", "Does a model answer?"), ("/health", "The same as /ping.")):
+        router.add_api_route(path, ping, summary=summary, response_class=Response, responses=not_yet)
+    summary = "The version of MLflow whose formats are understood."
+    router.add_api_route("/version", version, summary=summary, response_class=Response)
     return router

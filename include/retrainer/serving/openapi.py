@@ -71,7 +71,7 @@ _PREDICTION: Schema = {
 }
 
 
-def problems_of(statuses: Iterable[HTTPStatus]) -> Schema:
+def problems_of(statuses: Iterable[HTTPStatus]) -> dict[int | str, Schema]:
     """The answers of an operation that are problems, as OpenAPI describes them."""
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {str(int(status)): {"description": _MEANINGS[status], "content": content} for status in statuses}
@@ -88,17 +88,26 @@ def describe(app: FastAPI, slots: Slots, *, keys_demanded: bool, open_paths: Ite
         paths[f"/v1/models/{model}/predict"] = {"post": _predict(model, line)}
     if lines:
         paths["/invocations"] = {"post": _invocations(lines)}
-    document.setdefault("components", {}).setdefault("schemas", {}).update(Problem=_PROBLEM, Prediction=_PREDICTION)
-    statuses = (*_ALWAYS, *_WITH_KEYS) if keys_demanded else _ALWAYS
+    components: Schema = document["components"]
+    components["schemas"] |= {"Problem": _PROBLEM, "Prediction": _PREDICTION}
+    for name in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(name, None)
     for path, operations in paths.items():
         for operation in operations.values():
-            operation["responses"] |= problems_of(_ALWAYS if path in open_paths else statuses)
-            if path in open_paths:
-                operation["security"] = []
+            _add_common(operation, with_key=keys_demanded and path not in open_paths)
     if keys_demanded:
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"key": []}]
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     return document
+
+
+def _add_common(operation: Schema, *, with_key: bool) -> None:
+    """What every operation may answer. FastAPI's own refusal of parameters is none of it: here they are all texts."""
+    responses: Schema = operation["responses"]
+    if responses.get("422", {}).get("description") == "Validation Error":
+        del responses["422"]
+    responses |= problems_of((*_ALWAYS, *_WITH_KEYS) if with_key else _ALWAYS)
+    if with_key:
+        operation["security"] = [{"key": []}]
 
 
 def _predict(model: str, line: Line) -> Schema:
