@@ -43,7 +43,7 @@ def read_recorded(tracking: Tracking, model: str, number: int) -> Recorded:
         BadDataError: its files were archived, or its record is not whole.
     """
     versions = Versions(tracking, model)
-    version = _version(versions, model, number)
+    version = kept_version(versions, model, number)
     run = find_run(tracking, version.run_id) if version.run_id else None
     if run is None or RESULT_TAG not in run.tags:
         raise _not_whole(version, f"run {version.run_id or '(none)'}, or its tag {RESULT_TAG}, is gone")
@@ -61,6 +61,25 @@ def read_recorded(tracking: Tracking, model: str, number: int) -> Recorded:
     )
 
 
+def kept_version(versions: Versions, model: str, number: int) -> Version:
+    """Version `number`, whose files are there.
+
+    Raises:
+        ConfigurationError: there is no such version.
+        BadDataError: its files were archived.
+    """
+    version = versions.get(number)
+    if version is None:
+        there = ", ".join(str(each.version) for each in versions.all()[-10:]) or "none"
+        raise ConfigurationError(f"{model} has no version {number} in the registry (the last ones: {there})")
+    if ARCHIVED in version.tags:
+        raise BadDataError(
+            f"v{number} of {model} was archived at {version.tags[ARCHIVED]}: its files are deleted",
+            hint="Set the tag retrainer.pinned to true on a version that has to be kept.",
+        )
+    return version
+
+
 def pinned_tables(version: Version) -> tuple[TableRef, tuple[TableRef, ...]]:
     """The feature table and the snapshot tables that a version was trained on, as its tags name them.
 
@@ -72,19 +91,6 @@ def pinned_tables(version: Version) -> tuple[TableRef, tuple[TableRef, ...]]:
         return features, _REFS.validate_json(version.tags.get("retrainer.snapshot", ""))
     except ValidationError as error:
         raise _not_whole(version, "tag retrainer.features or retrainer.snapshot names no data") from error
-
-
-def _version(versions: Versions, model: str, number: int) -> Version:
-    version = versions.get(number)
-    if version is None:
-        there = ", ".join(str(each.version) for each in versions.all()[-10:]) or "none"
-        raise ConfigurationError(f"{model} has no version {number} in the registry (the last ones: {there})")
-    if ARCHIVED in version.tags:
-        raise BadDataError(
-            f"v{number} of {model} was archived at {version.tags[ARCHIVED]}: its files are deleted",
-            hint="Set the tag retrainer.pinned to true on a version that has to be kept.",
-        )
-    return version
 
 
 def _declaration(tracking: Tracking, version: Version) -> tuple[dict[str, JsonValue], ModelConfig]:

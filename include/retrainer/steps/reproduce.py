@@ -20,15 +20,7 @@ def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[
         BadDataError: a canonical input, of those declared when it was trained, does not give what is expected.
     """
     name = f"{version.name} v{version.version}"
-    if not version.digest:
-        raise UnsafeArtifactError(
-            f"{name} was not registered by Retrainer: no digest of its files is recorded, so it is not loaded"
-        )
-    if recorded is not None and recorded != version.digest:
-        raise UnsafeArtifactError(
-            f"{name} is not loaded: the registry says that the digest of its files is {version.digest}, "
-            f"the ledger {recorded}"
-        )
+    check_digest(version, recorded=recorded)
     loaded = load_model(version.source, digest=version.digest)
     output = predictions_of(loaded.pipeline, loaded.sample_inputs).output
     if output.tobytes() != loaded.sample_outputs.tobytes():
@@ -44,3 +36,21 @@ def check_reproduces(version: Version, *, recorded: str | None = None) -> tuple[
         f"{rows} sample rows give the recorded output to the byte",
         f"{len(cases)} canonical inputs give what is expected" if cases else "no canonical input was declared",
     )
+
+
+def check_digest(version: Version, *, recorded: str | None) -> None:
+    """Do the registry and the ledger say the same of a version's files? `recorded` is what the ledger says, if at all.
+
+    Raises:
+        UnsafeArtifactError: they do not, or the registry says nothing.
+    """
+    name = f"{version.name} v{version.version}"
+    if not version.digest:
+        raise UnsafeArtifactError(
+            f"{name} was not registered by Retrainer: no digest of its files is recorded, so it is not loaded"
+        )
+    if recorded is not None and recorded != version.digest:
+        raise UnsafeArtifactError(
+            f"{name} is not loaded: the registry says that the digest of its files is {version.digest}, "
+            f"the ledger {recorded}"
+        )
