@@ -97,18 +97,24 @@ class Served:
         return Ledger.open(self.ledger_url)
 
     def version(
-        self, edit: Edit = unchanged, *, honest: bool = True, runtime: ServingRuntime = "onnx", **serving: Any
+        self,
+        edit: Edit = unchanged,
+        *,
+        honest: bool = True,
+        declared: bool = True,
+        runtime: ServingRuntime = "onnx",
+        **serving: Any,
     ) -> int:
         """Register a version whose files `edit` has changed; `honest`: its recorded answers are those that it gives.
 
-        `serving` are keys of that section of its declaration.
+        `serving` are keys of that section of its declaration, which it has if `declared`.
         """
         artifacts = self.folder / "artifacts" / self.model
         folder = artifacts / str(len(list(artifacts.glob("*"))) + 1)
         trained = self.releases.trained
         with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
             shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        self._declare(folder, serving)
+        self._declare(folder, self.serving.model_dump(mode="json") | serving if declared else None)
         edit(folder)
         if honest:
             _record_answers(folder)
@@ -125,10 +131,10 @@ class Served:
         self.answers[registered.version] = np.load(folder / "extra_files" / "sample_outputs.npy").tolist()
         return registered.version
 
-    def _declare(self, folder: Path, serving: Mapping[str, Any]) -> None:
+    def _declare(self, folder: Path, serving: Mapping[str, Any] | None) -> None:
         file = folder / "extra_files" / "retrainer.json"
         facts = json.loads(file.read_text())
-        facts["declaration"]["serving"] = self.serving.model_dump(mode="json") | dict(serving)
+        facts["declaration"]["serving"] = serving
         facts["declaration"]["gates"]["canonical"] = [dict(case) for case in self.canonical]
         facts["canonical"] = facts["declaration"]["gates"]["canonical"]
         file.write_text(json.dumps(facts))
