@@ -15,7 +15,7 @@ from retrainer.config.runtime import RuntimeSettings, load_settings
 from retrainer.contracts import Decision, Rebuild, RebuildCheck, StepRequest
 from retrainer.errors import BadDataError, ConfigurationError, UnsafeArtifactError
 from retrainer.registry import Version, Versions
-from retrainer.registry.artifact import digest_files
+from retrainer.saved import digest_files
 from retrainer.snapshots import DataPlace
 from retrainer.steps import build_features, rebuild, register, snapshot, train, validate_data
 from retrainer.steps.rebuild_checks import first_difference
