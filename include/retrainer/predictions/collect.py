@@ -72,7 +72,7 @@ def _move(
         with pq.ParquetWriter(spooled, schema, compression="zstd", compression_level=1) as writer:
             for frame in _frames(segments, torn):
                 writer.write_batch(batch_of(frame, columns))
-        connection.read_parquet(str(spooled)).create_view("collected", replace=True)
+        connection.read_parquet(str(spooled), file_row_number=True).create_view("collected", replace=True)
         new = NewRows(connection, "collected", schema, [segment.path.name for segment in segments])
         rows = append(new, uri)
     return Collected(len(segments), rows, sum(torn))

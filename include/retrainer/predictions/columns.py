@@ -13,6 +13,9 @@ from retrainer.config.source import ColumnType
 DAY = "day"
 """Partition: the UTC date of `at`."""
 
+ROW = "file_row_number"
+"""The number of a row while it is collected, as DuckDB calls what a Parquet file has by itself."""
+
 MOMENT = pa.timestamp("us", tz="UTC")
 FIXED = pa.schema(
     [
@@ -27,6 +30,8 @@ FIXED = pa.schema(
 )
 """One row is one prediction. `version` is null where the rule answered; `source` is model, shadow or fallback;
 `seconds` is how long the call took that the row was part of."""
+
+_RESERVED = (*FIXED.names, ROW)
 
 ARROW: Mapping[ColumnType, pa.DataType] = MappingProxyType(
     {
@@ -51,7 +56,7 @@ class LoggedColumn:
 def logged_columns(config: ModelConfig) -> tuple[LoggedColumn, ...]:
     """What is kept of a record, in order: inputs, looked-up values, windows, and the key where it is no input.
 
-    A column that is called as one of FIXED is kept under its name with `input_` before it.
+    A column that is called as one of FIXED, or ROW, is kept under its name with `input_` before it.
     """
     source, features = config.source, config.features
     rows = source.tables[source.rows].columns
@@ -61,7 +66,7 @@ def logged_columns(config: ModelConfig) -> tuple[LoggedColumn, ...]:
         types |= {lookup_column(name, column): theirs[column] for column in lookup.columns}
     types |= dict.fromkeys(features.windows, "float")
     types |= {name: rows[name] for name in source.tables[source.rows].key}
-    taken = {name.casefold() for name in (*FIXED.names, *types)}
+    taken = {name.casefold() for name in (*_RESERVED, *types)}
     return tuple(LoggedColumn(name, _stored(name, taken), kind) for name, kind in types.items())
 
 
@@ -71,7 +76,7 @@ def table_schema(columns: tuple[LoggedColumn, ...]) -> pa.Schema:
 
 
 def _stored(name: str, taken: set[str]) -> str:
-    if name.casefold() not in {fixed.casefold() for fixed in FIXED.names}:
+    if name.casefold() not in _RESERVED:
         return name
     stored = f"input_{name}"
     while stored.casefold() in taken:

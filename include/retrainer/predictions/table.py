@@ -13,7 +13,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from retrainer.errors import BadDataError, StoreConflictError
-from retrainer.predictions.columns import DAY
+from retrainer.predictions.columns import DAY, ROW
 
 _LOG = logging.getLogger(__name__)
 _SEGMENTS = "retrainer.segments"
@@ -23,7 +23,10 @@ _SAME = "t.id = n.id AND t.source = n.source AND t.version IS NOT DISTINCT FROM 
 
 @dataclass(frozen=True, slots=True)
 class NewRows:
-    """Rows to append: the view `view` of `connection`. `segments` are the names of the files that they come from."""
+    """Rows to append: the view `view` of `connection`, which also numbers them in the column ROW, oldest first.
+
+    `segments` are the names of the files that they come from.
+    """
 
     connection: duckdb.DuckDBPyConnection
     view: str
@@ -48,7 +51,8 @@ def append(new: NewRows, uri: str) -> int:
         if rows == 0:
             return 0
         names = ", ".join(f'"{name}"' for name in new.schema.names)
-        chosen = new.connection.sql(f'SELECT {names} FROM chosen ORDER BY {DAY}, "at"').to_arrow_reader(_BATCH_ROWS)
+        query = f'SELECT {names} FROM "{new.view}" SEMI JOIN chosen USING ({ROW})'
+        chosen = new.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
         batches = (batch.cast(new.schema) for batch in chosen)
         write_deltalake(
             table,
@@ -93,14 +97,15 @@ def _check_types(table: DeltaTable, schema: pa.Schema) -> None:
 
 
 def _choose(new: NewRows, table: DeltaTable) -> int:
-    """The table `chosen`: rows of the view that are there once and are not in the Delta table; how many."""
+    """The table `chosen`: ROW of those rows of the view that are there once and not in the Delta table; how many."""
     connection = new.connection
     days = [day for (day,) in connection.execute(f'SELECT DISTINCT {DAY} FROM "{new.view}"').fetchall()]
     connection.register("stored", table.to_pyarrow_dataset().filter(pc.field(DAY).isin(days)))
-    first = f'row_number() OVER (PARTITION BY id, source, version, {DAY} ORDER BY "at") = 1'
+    once = (
+        f'SELECT min({ROW}) AS {ROW}, id, source, version, {DAY} FROM "{new.view}" GROUP BY id, source, version, {DAY}'
+    )
     connection.execute(
-        f'CREATE OR REPLACE TEMP TABLE chosen AS SELECT n.* FROM (SELECT * FROM "{new.view}" QUALIFY {first}) AS n '
-        f"ANTI JOIN stored AS t ON {_SAME}"
+        f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT n.{ROW} FROM ({once}) AS n ANTI JOIN stored AS t ON {_SAME}"
     )
     counts = f'SELECT (SELECT count(*) FROM chosen), (SELECT count(*) FROM "{new.view}")'
     ((rows, all_rows),) = connection.execute(counts).fetchall()

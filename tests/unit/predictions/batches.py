@@ -1,7 +1,8 @@
 """Batches as a server logs them, and what is in a log."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,9 @@ def stored_ids(uri: str) -> list[str]:
     return [str(row["id"]) for row in stored(uri, ["id"])]
 
 
-def day_of(at: float) -> date:
-    """The UTC date of a moment in seconds since 1970."""
-    return datetime.fromtimestamp(at, UTC).date()
+def until(happened: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait until something has happened, which another thread or process does."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
