@@ -19,6 +19,7 @@ from retrainer.airflow.plan import TrainPlan, plan_of
 from retrainer.airflow.predictions_dag import build_predictions_dag
 from retrainer.airflow.rebuild_dag import build_rebuild_dag
 from retrainer.airflow.rollback_dag import build_rollback_dag
+from retrainer.airflow.shadow_review_dag import build_shadow_review_dag
 from retrainer.airflow.train_dag import build_train_dag
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 _CACHE_FILE = "retrainer-declared.json"
 
-Kind = Literal["train", "rollback", "rebuild", "online", "predictions"]
-"""A DAG of a model. Its id is <model>__<kind>. The last two are those of models that are served."""
+Kind = Literal["train", "rollback", "rebuild", "online", "predictions", "shadow_review"]
+"""A DAG of a model. Its id is <model>__<kind>. The last three are those of models that are served."""
 
 
 class _Settings(TypedDict):
@@ -98,6 +99,7 @@ def _builder(kind: Kind) -> Callable[..., DAG]:
         "rebuild": build_rebuild_dag,
         "online": build_online_dag,
         "predictions": build_predictions_dag,
+        "shadow_review": build_shadow_review_dag,
     }
     return builders[kind]
 
@@ -106,6 +108,8 @@ def _has(plan: TrainPlan, kind: Kind) -> bool:
     """Does the model have a DAG of that kind?"""
     if kind == "online":
         return plan.online_cron is not None
+    if kind == "shadow_review":
+        return plan.uses_shadow
     return plan.serves or kind != "predictions"
 
 

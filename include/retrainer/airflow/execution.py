@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _READS_SOURCE: tuple[StepName, ...] = ("wait_for_data", "snapshot", "refresh_online")
 
+_RELEASES: tuple[StepName, ...] = ("deploy", "shadow_review")
+"""Steps that watch a version in the model server, which is not their own work."""
+
 _step_log = logging.getLogger("retrainer.step")
 
 
@@ -41,6 +44,7 @@ class StepExecution:
         settings = load_settings(os.environ, project_root)
         config = load_declaration(declaration)
         limits = config.runtime.limits
+        watched = config.serving.release_seconds if config.serving and step in _RELEASES else 0
         self.request: StepRequest = build_request(context, config, step, inputs=_inputs(context, step))
         self._config = config
         self._mlflow_uri = settings.mlflow_uri
@@ -48,7 +52,7 @@ class StepExecution:
         self._runtime = ProcessRuntime(
             environment=settings.child_environment() | self._secrets(),
             socket_path=settings.step_host_socket,
-            limits=Limits(memory_mb=limits.memory_mb, time_seconds=limits.timeout_minutes * 60),
+            limits=Limits(memory_mb=limits.memory_mb, time_seconds=limits.timeout_minutes * 60 + watched),
         )
 
     def run(self) -> dict[str, JsonValue]:

@@ -41,6 +41,10 @@ class TrainPlan:
     approval_timeout_hours: float
     serves: bool
     """Whether the model server answers for the model."""
+    uses_shadow: bool
+    """Whether a version is promoted from the shadow, by a review."""
+    release_seconds: float
+    """How long deploy watches a version after its step's own work."""
     online_cron: str | None
     """When what the server looks up is refreshed; None where it looks nothing up."""
 
@@ -76,6 +80,8 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         approvers=list(config.deployment.approvers),
         approval_timeout_hours=config.deployment.approval_timeout_hours,
         serves=config.serving is not None,
+        uses_shadow=config.serving is not None and config.serving.release == "shadow",
+        release_seconds=config.serving.release_seconds if config.serving is not None else 0,
         online_cron=_online_cron(config),
     )
 

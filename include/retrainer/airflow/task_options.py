@@ -33,6 +33,15 @@ def task_options(plan: TrainPlan, *, slack_connection_id: str) -> TaskOptions:
         owner=plan.owner,
         retries=plan.retries,
         retry_delay=timedelta(seconds=plan.retry_delay_seconds),
-        execution_timeout=timedelta(minutes=plan.timeout_minutes) + _MARGIN,
+        execution_timeout=_own_time(plan),
         on_failure_callback=FailureAlert(slack_connection_id, declaration=Path(plan.declaration)),
     )
+
+
+def release_timeout(plan: TrainPlan) -> timedelta:
+    """The time of a task that releases: it watches the version beside its step's own work."""
+    return _own_time(plan) + timedelta(seconds=plan.release_seconds)
+
+
+def _own_time(plan: TrainPlan) -> timedelta:
+    return timedelta(minutes=plan.timeout_minutes) + _MARGIN

@@ -12,7 +12,7 @@ from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
 from retrainer.airflow.steps import INPUTS
-from retrainer.airflow.task_options import TaskOptions, task_options
+from retrainer.airflow.task_options import TaskOptions, release_timeout, task_options
 
 if TYPE_CHECKING:
     from retrainer.contracts import StepName
@@ -21,6 +21,10 @@ _FIRST_LOOK = timedelta(minutes=10)
 
 _APPROVAL = """- `approve` waits for an answer under *Required Actions*. Nothing is deployed without one;
   cleared, it asks again.
+"""
+
+_SERVER = """- `deploy` names the model server in its error: the ledger has the release, and the server follows it.
+  Clear the task once the server is back. What the server refuses is rolled back by itself, and is no failure.
 """
 
 
@@ -81,7 +85,7 @@ def _tasks(dag: DAG, plan: TrainPlan, declaration: Path, root: Path) -> list[Bas
         "validate_data": {"outlets": [snapshot]},
         "build_features": {"inlets": [snapshot], "outlets": [features]},
         "train": {"inlets": [features]},
-        "deploy": {"outlets": [model_asset(plan.model)]},
+        "deploy": {"outlets": [model_asset(plan.model)], "execution_timeout": release_timeout(plan)},
     }
     tasks: list[BaseOperator] = [
         WaitForDataSensor(
@@ -143,4 +147,4 @@ champion backwards: only a run whose as-of is newer than the champion's may prom
   `snapshot` on. Nothing that was good before has been replaced, the champion serves on.
 - any other task failed after its retries: read the first error of its log, then clear it. Clearing is always safe.
 - `compare` said no: that is a result, not a failure. Its reason is in the log and in the ledger.
-{_APPROVAL if plan.approval else ""}"""
+{_SERVER if plan.serves else ""}{_APPROVAL if plan.approval else ""}"""

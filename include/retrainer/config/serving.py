@@ -89,6 +89,12 @@ class Serving(Section):
     review: ShadowReview = ShadowReview()
     """What release: shadow asks for."""
 
+    @property
+    def release_seconds(self) -> float:
+        """How long a version is watched, all in all, before its release is done."""
+        shares = len(self.canary.percents) * self.canary.step_seconds if self.release == "canary" else 0
+        return shares + self.level.watch_seconds
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         refuse("Serving", self._mistakes())

@@ -161,6 +161,45 @@ class Scored(Contract):
     skipped: str = ""
 
 
+class ShadowReview(Contract):
+    """Result of shadow_review: what the version in the shadow and the champion said of the same requests, and the
+    verdict. Numbers are null where there is nothing to compute them from.
+
+    `difference` is shadow minus champion in the direction in which more is better; `low` and `high` bound it at
+    `confidence`. `action` is that of the entry of the ledger; null where nothing is known yet and nothing was written.
+    """
+
+    model: str
+    version: int | None = None
+    champion_version: int | None = None
+    verdict: Literal["promote", "reject", "unknown"]
+    reason: str
+    pairs: int = Field(default=0, ge=0)
+    """Predictions that both made of the same record."""
+    agreement: float | None = None
+    """Share of these that differ by no more than the declared tolerance."""
+    shadow_p95_ms: float | None = None
+    champion_p95_ms: float | None = None
+    labelled: int = Field(default=0, ge=0)
+    """Rows of the row table that both predicted, and whose label is known."""
+    metric: str = ""
+    shadow_value: float | None = None
+    champion_value: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    gates: tuple[Gate, ...] = ()
+    action: Action | None = None
+    sequence: int | None = None
+    as_of: UtcDatetime | None = None
+    """Of the training of the version that the entry is about."""
+    served: bool | None = None
+    """Whether the model server has carried the entry out. Null: nobody asked it."""
+    note: str = ""
+    """In words, what the model server made of it."""
+
+
 class Archive(Contract):
     """Result of archive: the versions whose files were deleted, those that were kept and why, and the freed bytes."""
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from retrainer.contracts import Entry, NewEntry
 from retrainer.deployment import standing
 from retrainer.ledger import Ledger
-from retrainer.steps.release_candidate import PERCENT, VERDICT
+from retrainer.steps.release_candidate import PERCENT, VERDICT, TrialOverError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ def give_verdict(trial: Entry, verdict: Verdict, ledger: Ledger) -> Entry:
 
     Raises:
         LedgerConflictError: other releases took the next place each time.
+        TrialOverError: it is to be promoted, and the trial has ended without a verdict: nobody compared the version
+            with what is in production now.
     """
     return ledger.write(trial.model, _identity(trial), partial(_entry, trial, verdict))
 
@@ -51,7 +53,10 @@ def make_room(ledger: Ledger, model: str, *, version: int, actor: str) -> None:
 
 
 def _entry(trial: Entry, verdict: Verdict, entries: Sequence[Entry]) -> NewEntry:
-    then = standing(entries).then(verdict.action, trial.version, as_of=trial.as_of)
+    now = standing(entries)
+    if verdict.action == "promote" and trial.version not in now.on_trial:
+        raise TrialOverError(f"v{trial.version} of {trial.model} is not on trial any more, now v{now.champion}")
+    then = now.then(verdict.action, trial.version, as_of=trial.as_of)
     kept = {key: value for key, value in trial.evidence.items() if key not in (PERCENT, VERDICT)}
     return NewEntry(
         model=trial.model,

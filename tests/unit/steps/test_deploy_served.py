@@ -251,7 +251,7 @@ def test_a_backfilled_run_leaves_the_server_alone(served, server):
 
 @pytest.mark.parametrize("missing", ["no section", "no server"])
 def test_without_a_server_a_release_is_the_entry_and_the_aliases(releases, server, missing):
-    model = releases if missing == "no section" else releases.served(SERVING, "none")
+    model = releases.served(None, server.url) if missing == "no section" else releases.served(SERVING, "none")
     release = model.deploy(model.register())
     assert (release.action, release.served) == ("promote", None)
     assert server.asked == []

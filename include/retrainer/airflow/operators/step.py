@@ -34,9 +34,10 @@ _LINKS: Mapping[str, tuple[BaseOperatorLink, ...]] = {
     "register": (ModelVersionLink(), ModelCardLink()),
     "deploy": (LedgerEntryLink(), DeployedVersionLink()),
     "rollback": (LedgerEntryLink(),),
+    "shadow_review": (LedgerEntryLink(),),
 }
 
-_RELEASES: Mapping[str, str] = {"deploy": "promote", "rollback": "rollback"}
+_RELEASES: Mapping[str, str] = {"deploy": "promote", "rollback": "rollback", "shadow_review": "promote"}
 """Steps that may move the champion, and the action by which they say that they did."""
 
 
