@@ -9,6 +9,7 @@ import builtins
 import importlib
 import importlib.util
 import itertools
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ CODE = "code"
 """Folder, in that of a version, of the packages that were saved with it."""
 
 _numbers = itertools.count(1)
+_PREFIX = re.compile(r"\bown_code_\d+\.")
 
 
 def load_own_code(folder: Path, module: str) -> ModuleType:
@@ -38,6 +40,11 @@ def load_own_code(folder: Path, module: str) -> ModuleType:
         raise ConfigurationError(
             f"module {module!r} saved with the version does not import: {type(error).__name__}: {error}"
         ) from error
+
+
+def with_plain_names(text: str) -> str:
+    """A message about such modules, which calls them as their owner does."""
+    return _PREFIX.sub("", text)
 
 
 class _OwnCode:

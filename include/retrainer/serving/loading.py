@@ -8,6 +8,7 @@ from retrainer.contracts import Refusal
 from retrainer.errors import BadDataError, RetrainerError, UnsafeArtifactError
 from retrainer.serving.candidate import Candidates
 from retrainer.serving.check_candidate import why_not
+from retrainer.serving.load_own_code import with_plain_names
 from retrainer.serving.local_copy import copy_name, read_checks
 from retrainer.serving.predictor import Predictor, load_predictor
 from retrainer.serving.slot import Line
@@ -74,7 +75,7 @@ class Loader:
     @staticmethod
     def _refuse(found: Loaded, supplied: Supplied, version: int, reason: str) -> None:
         wish = supplied.assignment
-        first_line = reason.partition("\n")[0]
+        first_line = with_plain_names(reason.partition("\n")[0])
         log.warning("%s v%d does not serve: %s", wish.model, version, first_line)
         found.predictors.pop(version, None)
         found.refused[version] = Refusal(version=version, sequence=wish.sequence, reason=first_line)

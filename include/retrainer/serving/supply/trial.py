@@ -23,6 +23,7 @@ from retrainer.contracts import ServingSpec
 from retrainer.runtimes.processes import die_with_parent, prefer_as_victim
 from retrainer.serving.fallback import Fallback
 from retrainer.serving.known_answers import sample_problem
+from retrainer.serving.load_own_code import with_plain_names
 from retrainer.serving.local_copy import Sample, read_checks, verify
 from retrainer.serving.predictor import load_predictor
 from retrainer.serving.records import ParsedRecords, RecordParser
@@ -121,7 +122,7 @@ def _problem(folder: Path, subject: Subject) -> str:
         return _model_problem(folder) if subject == "model" else _rule_problem(folder)
     except Exception as error:  # noqa: BLE001 a model's own code may raise anything
         traceback.print_exc()
-        return f"its {subject} cannot be used: {type(error).__name__}: {error}"
+        return with_plain_names(f"its {subject} cannot be used: {type(error).__name__}: {error}")
 
 
 def _model_problem(folder: Path) -> str:
