@@ -1,5 +1,8 @@
 """The buttons on a task: the address is in what the task left behind."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time.xcom import XCom
@@ -84,9 +87,15 @@ def test_a_release_that_was_not_written_has_no_link(result: object, left: dict[s
     assert LedgerEntryLink().get_link(TASK, ti_key=None) == ""
 
 
-def test_deploy_finds_the_version_in_what_register_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def running_task(dag_id: str, task_id: str, run_id: str, try_number: int, map_index: int) -> SimpleNamespace:
+    """What Airflow hands over at the end of a task: the task instance, which has a key's attributes only."""
+    return SimpleNamespace(dag_id=dag_id, task_id=task_id, run_id=run_id, try_number=try_number, map_index=map_index)
+
+
+@pytest.mark.parametrize("kind", [TaskInstanceKey, running_task], ids=["a key", "the running task"])
+def test_deploy_finds_the_version_in_what_register_left(monkeypatch: pytest.MonkeyPatch, kind: Callable) -> None:
     results = {"register": {"version_url": "http://mlflow/7"}, "deploy": RELEASE}
     monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: results[ti_key.task_id])
-    key = TaskInstanceKey("flight_delay__train", "deploy", "a_run", 1, -1)
+    key = kind("flight_delay__train", "deploy", "a_run", 1, -1)
 
     assert DeployedVersionLink().get_link(TASK, ti_key=key) == "http://mlflow/7"

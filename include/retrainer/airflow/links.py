@@ -70,7 +70,9 @@ class DeployedVersionLink(ModelVersionLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address in the result of register."""
-        return super().get_link(operator, ti_key=ti_key._replace(task_id="register"))
+        # A running task is asked with itself instead of with its key.
+        registered = TaskInstanceKey(ti_key.dag_id, "register", ti_key.run_id, map_index=ti_key.map_index)
+        return super().get_link(operator, ti_key=registered)
 
 
 class LedgerEntryLink(BaseOperatorLink):

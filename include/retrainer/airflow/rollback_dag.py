@@ -46,8 +46,8 @@ def _params(model: str) -> dict[str, Param]:
             type="string",
             pattern=r"^(previous|[1-9][0-9]*)$",
             title="Target",
-            description=f"previous, or the number of a version. The versions kept: `retrainer history {model}`, the "
-            "model's page under *Models*, or MLflow.",
+            description=f"previous, or the number of a version. The model's page under Models shows those that are "
+            f"kept, and so does: retrainer history {model}",
         ),
         "reason": Param(  # no default: the form cannot be sent without one
             source="dag",

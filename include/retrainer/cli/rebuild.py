@@ -105,5 +105,6 @@ def _verdict(rebuilt: Rebuild) -> str:
     if not rebuilt.matches:
         return f"Mismatch: {name} was not rebuilt; the first thing that differs is: {rebuilt.first_difference}."
     noted = [check.name for check in rebuilt.checks if check.matches is False]
-    without_effect = f" ({' and '.join(noted)} differ, without effect)" if noted else ""
+    differ = "differs" if len(noted) == 1 else "differ"
+    without_effect = f" ({' and '.join(noted)} {differ}, without effect)" if noted else ""
     return f"Match: {name} was rebuilt; data are the same, predictions are equal to the byte{without_effect}."

@@ -13,6 +13,7 @@ from retrainer.cli.records import check_model, current_user, named, parse_versio
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Interval, Release, StepRequest
+from retrainer.deployment import standing
 from retrainer.errors import ConfigurationError, RetrainerError
 from retrainer.ledger import Ledger
 from retrainer.runtimes.limits import Limits
@@ -38,12 +39,16 @@ def rollback(model: str, to: str | None, reason: str, *, verbose: bool) -> None:
     target: int | Literal["previous"] = "previous" if to in (None, "previous") else parse_version(str(to))
     params: dict[str, JsonValue] = {"target": target, "reason": reason, "actor": current_user()}
     release = _run(_request(model, params, _declared(settings, model)), settings, verbose=verbose)
-    entry = ledger.entries(model)[release.sequence - 1]
-    left = entry.evidence.get("from")
+    entries = ledger.entries(model)[: release.sequence]
+    left = entries[-1].evidence.get("from")
     came_from = f"v{left}" if left else "no version"
-    click.echo(f"{model}: {named(release.version)} is in production now, it was {came_from} (entry {entry.sequence}).")
-    barred = f"No run promotes {came_from} again. " if left else ""
-    click.echo(f"{barred}The next rollback would go to {named(release.previous_version)}.")
+    now = f"{named(release.version)} is in production now, it was {came_from} (entry {release.sequence})."
+    click.echo(f"{model}: {now}")
+    barred = sorted(standing(entries).barred - standing(entries[:-1]).barred)
+    away = f"No run promotes {' or '.join(map(named, barred))} again. " if barred else ""
+    before = release.previous_version
+    after = f"The next rollback would go to {named(before)}." if before else "No version is left to roll back to."
+    click.echo(f"{away}{after}")
     if release.note:
         click.echo(f"{release.note[0].upper()}{release.note[1:]}.")
 

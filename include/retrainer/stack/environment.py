@@ -52,13 +52,19 @@ _AIRFLOW = {
     },
 }
 
+_SENSOR = "retrainer.airflow.sensors.wait_for_data.WaitForDataSensor"
+
 _OPENLINEAGE = {
     "namespace": "retrainer",
     # by default it forks the task's process for each event: 0.2 to 1 s a task, against 0.02 to 0.2 s in a thread
     "execute_in_thread": "True",
     "execution_timeout": "5",
-    "disable_source_code": "True",  # of the example's tasks: it is in the repository, not in every event
-    "disabled_for_operators": "retrainer.airflow.sensors.wait_for_data.WaitForDataSensor",  # it hands no data on
+    "emission_policy": json.dumps(
+        [
+            {"scope": {}, "controls": {"include_source_code": False}},  # it is in the repository, not in every event
+            {"scope": {"operator": _SENSOR}, "controls": {"emit": False}},  # it hands no data on
+        ]
+    ),
 }
 
 _OPENLINEAGE_TARGETS = (

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 
 from retrainer.registry import DIGEST, model_files
-from retrainer.registry.artifact import digest_files
+from retrainer.saved import digest_files
 from tests.released import Releases, as_of
 from tests.unit.cli.commands import call
 from tests.worlds import PROJECT
@@ -104,29 +103,18 @@ def test_the_version_before_is_in_production_and_the_ledger_says_who_and_why(rel
     assert (entry.action, entry.actor, entry.reason) == ("rollback", getpass.getuser(), "complaints from the gate")
 
 
-def test_the_alias_has_moved_within_five_seconds(releases, roll_back):
-    """Of six in a row, should the machine be busy with something else. On two free cores one takes 1.5 s."""
-    releases.promote(7)
-    seconds = [float("inf")]
-    for champion in (6, 5, 4, 3, 2, 1):
-        started = time.monotonic()
-        roll_back()
-        seconds.append(time.monotonic() - started)
-        assert releases.aliases()["champion"] == champion
-        if seconds[-1] < 5:
-            break
-    assert min(seconds) < 5
-
-
 def test_twice_goes_back_two_versions_and_a_number_goes_forward_again(releases, roll_back):
     releases.promote(3)
     roll_back()
     assert roll_back().stdout.splitlines() == [
         f"{releases.model}: v1 is in production now, it was v2 (entry 5).",
-        "No run promotes v2 again. The next rollback would go to -.",
+        "No run promotes v2 again. No version is left to roll back to.",
     ]
     assert releases.aliases() == {"champion": 1}
-    assert roll_back("--to", "v3").stdout.startswith(f"{releases.model}: v3 is in production now, it was v1 (entry 6).")
+    assert roll_back("--to", "v3").stdout.splitlines() == [
+        f"{releases.model}: v3 is in production now, it was v1 (entry 6).",
+        "The next rollback would go to v1.",
+    ]
     assert releases.aliases() == {"champion": 3, "previous": 1}
 
 

@@ -29,7 +29,8 @@ def test_the_namespace_is_ours_and_source_code_stays_out(tmp_path: Path) -> None
     environment = environment_of(tmp_path)
 
     assert environment["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "retrainer"
-    assert environment["AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE"] == "True"
+    everywhere = json.loads(environment["AIRFLOW__OPENLINEAGE__EMISSION_POLICY"])[0]
+    assert everywhere == {"scope": {}, "controls": {"include_source_code": False}}
 
 
 @pytest.mark.parametrize(
