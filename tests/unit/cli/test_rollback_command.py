@@ -3,15 +3,18 @@
 import getpass
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from retrainer.registry import DIGEST, model_files
@@ -21,9 +24,21 @@ from tests.unit.cli.commands import call
 from tests.worlds import PROJECT
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A step host that runs."""
+
+    socket_path: Path
+    pid: int
+
+    def seconds_of_steps(self) -> float:
+        """Processor time of the steps that have ended."""
+        times = psutil.Process(self.pid).cpu_times()
+        return times.children_user + times.children_system
+
+
 @pytest.fixture(scope="module")
-def step_host() -> Iterator[Path]:
-    """The socket of a step host."""
+def step_host() -> Iterator[Host]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RETRAINER_")}
     environ["RETRAINER_PROJECT_ROOT"] = str(PROJECT)
     with tempfile.TemporaryDirectory(prefix="rt-") as folder:  # a short path, as that of a socket has to be
@@ -34,19 +49,19 @@ def step_host() -> Iterator[Path]:
             for line in process.stderr:
                 if "listening on" in line:
                     break
-            yield path
+            yield Host(path, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
 
 
 @pytest.fixture
-def roll_back(releases: Releases, step_host: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def roll_back(releases: Releases, step_host: Host) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Call `retrainer rollback` for the model of the test."""
 
     def run(*options: str, reason: str = "complaints", **settings: str) -> subprocess.CompletedProcess[str]:
         command = ("rollback", releases.model, *options, "--reason", reason)
-        return call(releases.world, *command, **({"RETRAINER_STEP_HOST_SOCKET": str(step_host)} | settings))
+        return call(releases.world, *command, **({"RETRAINER_STEP_HOST_SOCKET": str(step_host.socket_path)} | settings))
 
     return run
 
@@ -101,6 +116,18 @@ def test_the_version_before_is_in_production_and_the_ledger_says_who_and_why(rel
     assert releases.aliases() == {"champion": 2, "previous": 1}
     entry = releases.world.ledger.entries(releases.model)[-1]
     assert (entry.action, entry.actor, entry.reason) == ("rollback", getpass.getuser(), "complaints from the gate")
+
+
+def test_it_is_less_than_five_seconds_of_work(releases, roll_back, step_host):
+    """Processor time of the command and of the step: what it takes where nothing else keeps the machine busy."""
+    releases.promote(2)
+    steps, command = step_host.seconds_of_steps(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert roll_back().returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    of_command = after.ru_utime + after.ru_stime - command.ru_utime - command.ru_stime
+    of_step = step_host.seconds_of_steps() - steps
+    assert of_step > 0.1  # else it was not the host's
+    assert of_command + of_step < 5
 
 
 def test_twice_goes_back_two_versions_and_a_number_goes_forward_again(releases, roll_back):
