@@ -3,8 +3,8 @@
 The ledger entry is the release; everything after it can be repeated and repaired from it. Before a promotion is written
 the version is loaded afresh from the registry and has to give, to the byte, what it gave when it was trained. Where a
 model server answers for the model, the release is complete when that answers with the version: at once, after growing
-shares of the traffic, or from the shadow after a review, as `serving.release` says. A backfilled run leaves the server
-alone, which follows the ledger by itself.
+shares of the traffic, or from the shadow after a review, as `serving.release` says. A backfilled run puts
+nothing on trial.
 """
 
 import logging
@@ -39,7 +39,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Release:
     versions = Versions(connect_tracking(settings), config.name)
     ledger = Ledger.open(settings.ledger_url)
     candidate = _candidate(request, config, versions, has_server=settings.has_server)
-    server = model_server(settings) if candidate.serving and not candidate.is_backfilled else None
+    server = model_server(settings) if candidate.serving else None
     follower = Follower(server, ledger) if server else None
     production = Production(ledger, versions, candidate.serving, follower)
     report_moved(ledger, versions, config.name)

@@ -243,10 +243,10 @@ def test_a_key_that_the_server_does_not_accept_is_told_at_once(served, server):
         served.deploy(served.register())
 
 
-def test_a_backfilled_run_leaves_the_server_alone(served, server):
+def test_what_a_backfilled_run_promotes_is_seen_through_to_the_server_as_well(served, server):
+    server.follows = False  # until it is told
     release = served.deploy(served.register(), backfill=True)
-    assert (release.action, release.served, release.note) == ("promote", None, "")
-    assert server.asked == []
+    assert (release.action, release.served) == ("promote", True)
 
 
 @pytest.mark.parametrize("missing", ["no section", "no server"])
