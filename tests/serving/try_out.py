@@ -1,4 +1,4 @@
-"""Tries copies out in processes that may die, as the supply does: `python try_out.py SECONDS FOLDER=SUBJECT ...`."""
+"""Tries copies out in processes that may die, as the supply does: `python try_out.py SECONDS FOLDER ...`."""
 
 import json
 import sys
@@ -10,5 +10,5 @@ from retrainer.serving.supply.trial import Trials
 if __name__ == "__main__":
     before = len(thread_names())
     trials = Trials(seconds=float(sys.argv[1]))
-    asked = [argument.split("=") for argument in sys.argv[2:]]
-    sys.stdout.write(json.dumps([before, *(trials.problem(Path(folder), subject) for folder, subject in asked)]))
+    verdicts = [trials.verdict(Path(folder)) for folder in sys.argv[2:]]
+    sys.stdout.write(json.dumps([before, *([verdict.rule, verdict.model] for verdict in verdicts)]))

@@ -54,11 +54,12 @@ class Copies:
             OSError: there is no room for it, or nothing can be tried out any more.
         """
         try:
-            digest = wanted.recorded or self._registered(wanted).digest
+            registered = None if wanted.recorded else self._registered(wanted)
+            digest = registered.digest if registered else wanted.recorded or ""
             folder = self._folder / wanted.model / copy_name(wanted.version, digest)
             if self._is_there(folder):
                 return Provided(folder, self._problem(folder, known_as=folder))
-            return self._fetched(self._registered(wanted), folder)
+            return self._fetched(registered or self._registered(wanted), folder)
         except TrackingUnavailableError:
             raise
         except (RetrainerError, ValueError) as error:
@@ -123,9 +124,9 @@ class Copies:
         """
         if known_as in self._passed:
             return ""
-        if problem := self._trials.problem(folder, "rule"):
-            raise BadDataError(problem)
-        problem = self._trials.problem(folder, "model")
-        if not problem:
+        verdict = self._trials.verdict(folder)
+        if verdict.rule:
+            raise BadDataError(verdict.rule)
+        if not verdict.model:
             self._passed.add(known_as)
-        return problem
+        return verdict.model

@@ -11,10 +11,12 @@ import os
 import select
 import signal
 import socket
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import msgspec
 import numpy as np
@@ -28,10 +30,16 @@ from retrainer.serving.local_copy import Sample, read_checks, verify
 from retrainer.serving.predictor import load_predictor
 from retrainer.serving.records import ParsedRecords, RecordParser
 
-Subject = Literal["model", "rule"]
-
 _TRIAL_SECONDS = 60.0
-_MOST_BYTES = 65_536
+_MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why the model of a version is not to be served, and why its rule is not to be asked; empty where it may."""
+
+    rule: str
+    model: str
 
 
 class Trials:
@@ -49,18 +57,18 @@ class Trials:
         theirs.close()
         self._host = ours.makefile("rw", encoding="utf-8")
 
-    def problem(self, folder: Path, subject: Subject) -> str:
-        """Why the version in `folder` is not to be served, or its rule not to be asked; empty where it may.
+    def verdict(self, folder: Path) -> Verdict:
+        """Load the version in `folder`, ask it and its rule for its sample, and say what came of it.
 
         Raises:
             ConnectionError: the process that trials are forked from is gone.
         """
-        self._host.write(json.dumps([str(folder), subject]) + "\n")
+        self._host.write(json.dumps(str(folder)) + "\n")
         self._host.flush()
         answer = self._host.readline()
         if not answer:
             raise ConnectionError("the process that trials are forked from has ended")
-        return str(json.loads(answer))
+        return Verdict(**json.loads(answer))
 
 
 def _be_host(connection: socket.socket, parent: int, seconds: float) -> NoReturn:
@@ -73,8 +81,8 @@ def _be_host(connection: socket.socket, parent: int, seconds: float) -> NoReturn
         os.dup2(nothing, 1)  # held open here, the server would not see that the supply has died
         with connection.makefile("rw", encoding="utf-8") as stream:
             for line in stream:
-                folder, subject = json.loads(line)
-                stream.write(json.dumps(_tried(Path(folder), subject, seconds)) + "\n")
+                verdict = _tried(Path(json.loads(line)), seconds)
+                stream.write(json.dumps(asdict(verdict)) + "\n")
                 stream.flush()
     except BaseException:  # noqa: BLE001 nothing may get back into the supply's own code
         traceback.print_exc()
@@ -82,47 +90,60 @@ def _be_host(connection: socket.socket, parent: int, seconds: float) -> NoReturn
         os._exit(0)
 
 
-def _tried(folder: Path, subject: Subject, seconds: float) -> str:
+def _tried(folder: Path, seconds: float) -> Verdict:
     """What a process of its own says of the version, or what became of that process."""
     reading, writing = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _be_trial(folder, subject, writing, parent)
+        _be_trial(folder, writing, parent)
     os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        in_time = bool(select.select([answer], [], [], seconds)[0])  # readable at its answer, and at its end
-        if not in_time:
-            os.kill(pid, signal.SIGKILL)
-        problem = answer.read().decode()
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    said, in_time = _read(reading, time.monotonic() + seconds)
     if not in_time:
-        return f"trying its {subject} out took longer than {seconds:g} s"
-    if status != 0:
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if len(said) == 2:
+        return Verdict(*said)
+    subject = "model" if said else "rule"
+    if in_time:
         how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return f"trying its {subject} out ended the process: {how}"
-    return problem
+        problem = f"trying its {subject} out ended the process: {how}"
+    else:
+        problem = f"trying its {subject} out took longer than {seconds:g} s"
+    return Verdict(said[0], problem) if said else Verdict(problem, problem)
 
 
-def _be_trial(folder: Path, subject: Subject, output: int, parent: int) -> NoReturn:
-    """Say what is wrong with the version, in one write, and end."""
-    status = 1
+def _read(pipe: int, deadline: float) -> tuple[list[str], bool]:
+    """The whole lines that come until the pipe is closed, or the deadline; whether it was closed in time."""
+    received, in_time = b"", False
+    with os.fdopen(pipe, "rb", buffering=0) as stream:
+        while not in_time and select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            part = stream.read(_MOST_BYTES)
+            received += part
+            in_time = not part
+    return received.decode(errors="replace").split("\n")[:-1], in_time
+
+
+def _be_trial(folder: Path, output: int, parent: int) -> NoReturn:
+    """Say what is wrong with the rule and with the model of the version, one line each, and end."""
     try:
         die_with_parent(parent)
         prefer_as_victim()
-        os.write(output, _problem(folder, subject).encode(errors="replace")[:_MOST_BYTES])
-        status = 0
+        for subject, find in (("rule", _rule_problem), ("model", _model_problem)):
+            os.write(output, _line(subject, folder, find))
+        os._exit(0)
     finally:
-        os._exit(status)
+        os._exit(1)
 
 
-def _problem(folder: Path, subject: Subject) -> str:
+def _line(subject: str, folder: Path, find: Callable[[Path], str]) -> bytes:
     try:
-        return _model_problem(folder) if subject == "model" else _rule_problem(folder)
+        problem = find(folder)
     except Exception as error:  # noqa: BLE001 a model's own code may raise anything
         traceback.print_exc()
-        return with_plain_names(f"its {subject} cannot be used: {type(error).__name__}: {error}")
+        problem = with_plain_names(f"its {subject} cannot be used: {type(error).__name__}: {error}")
+    return problem.partition("\n")[0].encode(errors="replace")[: _MOST_BYTES - 1] + b"\n"
 
 
 def _model_problem(folder: Path) -> str:
