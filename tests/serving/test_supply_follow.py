@@ -10,6 +10,7 @@ from retrainer.ledger import Ledger
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, SPEC_FILE, seal
 from retrainer.serving.supply.copies import Provided, Wanted
 from retrainer.serving.supply.follow import Follower
+from retrainer.serving.supply.outages import Outages
 from tests.serving.world import flight_spec
 from tests.unit.ledger.entries import MODEL, new_entry
 
@@ -57,7 +58,8 @@ def said():
 
 @pytest.fixture
 def follower(tmp_path, ledger, copies, said):
-    return Follower(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path / "serving", copies, said.append)
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return Follower(url, tmp_path / "serving", copies, say=said.append, outages=Outages())
 
 
 def append(ledger, action, version, *, after):
@@ -157,7 +159,8 @@ def test_a_copy_that_was_changed_is_provided_again(ledger, follower, copies, sai
 
 def test_while_the_ledger_is_down_that_is_said_once(tmp_path, copies, said, caplog):
     caplog.set_level(logging.INFO)
-    follower = Follower("postgresql+psycopg://nobody@127.0.0.1:1/ledger", tmp_path, copies, said.append)
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/ledger"
+    follower = Follower(url, tmp_path, copies, say=said.append, outages=Outages())
     for _ in range(3):
         follower.look(set())
     assert [record.getMessage().partition(";")[0] for record in caplog.records] == ["the ledger is down"]

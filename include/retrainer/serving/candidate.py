@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from retrainer.columns import Columns
 from retrainer.config.serving import Breaker as BreakerSettings
 from retrainer.contracts import Assignment
-from retrainer.serving.answer import Tools
 from retrainer.serving.breaker import Breaker
 from retrainer.serving.known_answers import serving_section
 from retrainer.serving.metrics import Metrics, VersionStats
@@ -26,6 +25,7 @@ from retrainer.serving.problems import RequestError
 from retrainer.serving.records import RecordParser
 from retrainer.serving.routes_predict import PredictRoute
 from retrainer.serving.slot import Line, Slot, Slots
+from retrainer.serving.tools import Tools
 
 _PATH = "/candidates/"
 _PATIENT = BreakerSettings(timeout_ms=60_000, min_requests=1_000_000)

@@ -24,7 +24,6 @@ from retrainer.errors import RetrainerError, StackError
 from retrainer.online import Online
 from retrainer.predictions import PredictionLog, log_folder
 from retrainer.runtimes.environment import step_environment
-from retrainer.serving.answer import Tools
 from retrainer.serving.app import create_app
 from retrainer.serving.candidate import Candidates
 from retrainer.serving.loading import Loader
@@ -34,6 +33,7 @@ from retrainer.serving.protocol import timed_protocol
 from retrainer.serving.shadows import Shadows
 from retrainer.serving.slot import Slots
 from retrainer.serving.swap import Swapper
+from retrainer.serving.tools import Tools
 from retrainer.serving.watch import SupplyWatch
 from retrainer.steps.libraries import LOAD_ENVIRONMENT
 

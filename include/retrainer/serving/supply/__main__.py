@@ -17,6 +17,8 @@ from retrainer.serving.local_copy import remove_leftovers, serving_folder
 from retrainer.serving.supply.copies import Copies
 from retrainer.serving.supply.follow import Follower
 from retrainer.serving.supply.messages import Refresh, Supplied
+from retrainer.serving.supply.outages import Outages
+from retrainer.serving.supply.tables import OnlineCopies
 from retrainer.serving.supply.trial import Trials
 
 
@@ -37,7 +39,11 @@ def main() -> None:
         output.write(supplied.to_json() + "\n")
         output.flush()
 
-    follower = Follower(settings.ledger_url, folder, Copies(folder, _registry(settings), trials), say)
+    outages = Outages()
+    tables = OnlineCopies(settings.data_uri, settings.home, outages)
+    copies = Copies(folder, _registry(settings), trials, before=tables.copy)
+    follower = Follower(settings.ledger_url, folder, copies, say=say, outages=outages)
+    tables.follow()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, follower), name="server", daemon=True).start()
     follower.run()
 

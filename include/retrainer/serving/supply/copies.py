@@ -38,12 +38,18 @@ class Provided:
 
 
 class Copies:
-    """The local copies in one folder, and the registry that they come from."""
+    """The local copies in one folder, and the registry that they come from.
 
-    def __init__(self, folder: Path, registry: Callable[[str], Versions], trials: Trials) -> None:
+    `before` is called with a model's name before a version of it is fetched.
+    """
+
+    def __init__(
+        self, folder: Path, registry: Callable[[str], Versions], trials: Trials, *, before: Callable[[str], None]
+    ) -> None:
         self._folder = folder
         self._registry = registry
         self._trials = trials
+        self._before = before
         self._passed: set[Path] = set()
 
     def provide(self, wanted: Wanted) -> Provided:
@@ -104,6 +110,7 @@ class Copies:
 
     def _fetched(self, version: Version, target: Path) -> Provided:
         """A copy fresh from the registry, in its place."""
+        self._before(version.name)
         with model_files(version.source, digest=version.digest) as files, scratch_beside(target) as scratch:
             copy = scratch / target.name
             write_copy(files, copy, version)

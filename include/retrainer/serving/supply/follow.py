@@ -20,6 +20,7 @@ from retrainer.serving.local_copy import ASSIGNMENT_FILE, verify
 from retrainer.serving.supply.assignment import assignment_of, recorded_digest
 from retrainer.serving.supply.copies import Copies, Provided, Wanted
 from retrainer.serving.supply.messages import Supplied, wanted_versions
+from retrainer.serving.supply.outages import Outages
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,15 @@ _PAUSE_SECONDS = 2.0
 class Follower:
     """Follows the ledger at `ledger_url` for a server whose local copies are in `folder`; `say` tells it something."""
 
-    def __init__(self, ledger_url: str, folder: Path, copies: Copies, say: Callable[[Supplied], None]) -> None:
+    def __init__(
+        self,
+        ledger_url: str,
+        folder: Path,
+        copies: Copies,
+        *,
+        say: Callable[[Supplied], None],
+        outages: Outages,
+    ) -> None:
         self._ledger_url = ledger_url
         self._ledger: Ledger | None = None
         self._folder = folder
@@ -41,8 +50,8 @@ class Follower:
         """The last entry of each model for which everything was said."""
         self._said: dict[str, Supplied] = {}
         self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._outages = _Outages()
-        self._fetcher = _Fetcher(copies, self._outages, on_end=lambda: self._events.put(None))
+        self._outages = outages
+        self._fetcher = _Fetcher(copies, outages, on_end=lambda: self._events.put(None))
 
     def refresh(self, model: str) -> None:
         """Look at the ledger for `model` now. From any thread."""
@@ -114,7 +123,7 @@ class Follower:
 class _Fetcher:
     """A thread that fetches what is asked for, one version after another."""
 
-    def __init__(self, copies: Copies, outages: "_Outages", *, on_end: Callable[[], None]) -> None:
+    def __init__(self, copies: Copies, outages: Outages, *, on_end: Callable[[], None]) -> None:
         self._copies = copies
         self._outages = outages
         self._on_end = on_end
@@ -153,25 +162,6 @@ class _Fetcher:
                 self._outages.begin("the registry", error)
             self._pending.discard(wanted)
             self._on_end()
-
-
-class _Outages:
-    """Says once that something is down, and once that it is back."""
-
-    def __init__(self) -> None:
-        self._down: set[str] = set()
-
-    def begin(self, what: str, error: Exception) -> None:
-        """It failed."""
-        if what not in self._down:
-            self._down.add(what)
-            log.warning("%s is down; the server goes on with what it has: %s", what, str(error).partition("\n")[0])
-
-    def end(self, what: str) -> None:
-        """It answered."""
-        if what in self._down:
-            self._down.discard(what)
-            log.info("%s is back", what)
 
 
 def _still_holds(at: int, provided: Provided, sequence: int) -> bool:
