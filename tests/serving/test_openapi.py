@@ -39,8 +39,6 @@ def test_a_model_has_a_path_of_its_own_with_its_real_fields(api):
     assert record["required"] == list(FLIGHT)
     assert record["properties"]["distance"] | {"examples": []} == {
         "type": ["number", "null"],
-        "minimum": -1.7976931348623157e308,
-        "maximum": 1.7976931348623157e308,
         "description": "Has to be sent; null where it is not known.",
         "examples": [],
     }

@@ -45,10 +45,15 @@ class Answer(msgspec.Struct, frozen=True, eq=False):
 
     def predictions(self) -> list[Prediction]:
         """One prediction a record, in order."""
+        first = self.parts[0]
+        if first.rows is None:
+            version, source = first.version, first.source
+            answered = zip(self.ids, first.values.tolist(), strict=True)
+            return [Prediction(name, value, version, source) for name, value in answered]
         made: dict[int, Prediction] = {}
         for part in self.parts:
-            places = range(len(self.ids)) if part.rows is None else part.rows.tolist()
-            for place, value in zip(places, part.values.tolist(), strict=True):
+            assert part.rows is not None
+            for place, value in zip(part.rows.tolist(), part.values.tolist(), strict=True):
                 made[place] = Prediction(self.ids[place], value, part.version, part.source)
         return [made[place] for place in range(len(self.ids))]
 

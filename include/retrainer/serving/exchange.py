@@ -1,7 +1,7 @@
 """Reading a body and sending an answer, without the parts of FastAPI that cost more than a prediction."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -66,21 +66,20 @@ async def parsed(parse: Callable[[bytes], Parsed], body: bytes) -> Parsed:
     return await asyncio.get_running_loop().run_in_executor(None, parse, body)
 
 
-async def send_json(send: Send, body: bytes, *, headers: Mapping[str, str] | None = None) -> None:
+async def send_json(send: Send, body: bytes, *, request_id: str) -> None:
     """Answer with `body` (200)."""
-    await _send(send, 200, body, {"content-type": JSON, **(headers or {})})
+    kind, own_id = (b"content-type", b"application/json"), (b"x-request-id", request_id.encode())
+    await _send(send, 200, body, [kind, own_id])
 
 
-async def send_problem(
-    send: Send, error: RequestError, *, headers: Mapping[str, str] | None = None, for_mlflow: bool = False
-) -> None:
+async def send_problem(send: Send, error: RequestError, *, for_mlflow: bool = False) -> None:
     """Answer that the request is refused, and why."""
-    body = problem_body(error, for_mlflow=for_mlflow)
-    await _send(send, int(error.status), body, {"content-type": PROBLEM_JSON, **error.headers, **(headers or {})})
-
-
-async def _send(send: Send, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    headers = {"content-type": PROBLEM_JSON, **error.headers}
     listed = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    listed.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": listed})
+    await _send(send, int(error.status), problem_body(error, for_mlflow=for_mlflow), listed)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -49,7 +49,7 @@ class Invocations:
             return
         else:
             body = _encode({"predictions": mlflow_outputs(line.parser.spec, made.values())})
-            await send_json(send, body, headers={"x-request-id": made.request_id})
+            await send_json(send, body, request_id=made.request_id)
 
     def _model(self, scope: Scope) -> str:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))

@@ -45,7 +45,7 @@ class PredictRoute:
             return
         else:
             body = _encode(Predicted(slot.model, made.predictions()))
-            await send_json(send, body, headers={"x-request-id": made.request_id})
+            await send_json(send, body, request_id=made.request_id)
 
 
 class AheadOfRouting:
