@@ -27,7 +27,7 @@ class Contender:
     port: int
     path: str
     bodies: Sequence[str]
-    expected: Sequence[Sequence[float]]
+    expected: Sequence[Mapping[str, float]]
     answer: Answer = "any"
 
     def load(self, *, seconds: float, connections: int, rate: float = 0.0) -> Outcome:
@@ -36,7 +36,7 @@ class Contender:
             port=self.port,
             path=self.path,
             bodies=list(self.bodies),
-            expected=[list(each) for each in self.expected],
+            expected=[dict(each) for each in self.expected],
             answer=self.answer,
             connections=connections,
             seconds=seconds,

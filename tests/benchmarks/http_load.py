@@ -23,8 +23,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     path: str
     bodies: list[str]
-    expected: list[list[float]]
-    """For each body the numbers that are right; empty: any answer is."""
+    expected: list[dict[str, float]]
+    """For each body the right number of its first record, by version or for all (`*`); empty: any answer is right."""
     answer: Answer = "any"
     connections: int = 32
     seconds: float = 5.0
@@ -97,15 +97,17 @@ class Tally:
 
     def _is_right(self, index: int, body: bytes) -> bool:
         content = _DECODERS[self.load.answer].decode(body)
+        version = "*"
         if isinstance(content, _Retrainer):
             first = content.predictions[0]
-            self.versions[str(first.version)] += 1
-            value = first.value
+            version, value = str(first.version), first.value
+            self.versions[version] += 1
         else:
             found = content.predictions[0]
             value = found[-1] if isinstance(found, list) else found
-        right = self.load.expected[index]
-        return not right or any(abs(value - each) <= 1e-6 for each in right)
+        expected = self.load.expected[index]
+        right = expected.get(version, expected.get("*"))
+        return not expected or (right is not None and abs(value - right) <= 1e-6)
 
 
 class Connection(asyncio.Protocol):

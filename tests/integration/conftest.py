@@ -45,4 +45,8 @@ def loop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _environment(home: Path, models: Path) -> dict[str, str]:
-    return dict(os.environ) | stack_ports() | {"RETRAINER_HOME": str(home), "RETRAINER_MODELS_DIR": str(models)}
+    """The models' own code is a copy, which a test may change."""
+    code = home / "code"
+    shutil.copytree(REPOSITORY / "include" / "models", code / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    where = {"RETRAINER_HOME": str(home), "RETRAINER_MODELS_DIR": str(models), "PYTHONPATH": str(code)}
+    return dict(os.environ) | stack_ports() | where

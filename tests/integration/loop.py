@@ -109,6 +109,11 @@ class Loop:
     runs: dict[str, str] = field(default_factory=dict)
     """Run ids that a later test asks about, by what they are."""
 
+    @property
+    def features(self) -> Path:
+        """The module of the model's row features, which a test may change."""
+        return self.settings.home / "code" / "models" / "flight_delay" / "features.py"
+
     def land(self, first: date, until: date | None = None, *, also: dict[str, JsonValue] | None = None) -> DagRun:
         """Have the feed land the days from `first` to `until` (exclusive; None: one day), with `also` in its form."""
         end = until or first + timedelta(days=1)
