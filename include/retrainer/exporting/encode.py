@@ -121,8 +121,9 @@ def _width(encoder: BaseEstimator, place: int) -> int:
     """How many columns the encoder makes of its column `place`."""
     if isinstance(encoder, OrdinalEncoder):
         return 1
-    rare = encoder.infrequent_categories_[place]
-    return len(encoder.categories_[place]) - (0 if rare is None else len(rare) - 1)
+    rare = getattr(encoder, "infrequent_categories_", None)  # there only where the encoder looks for rare ones
+    together = 0 if rare is None or rare[place] is None else len(rare[place]) - 1
+    return len(encoder.categories_[place]) - together
 
 
 def _codes(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
