@@ -14,6 +14,7 @@ from retrainer.config.api_keys import keys_file
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.serving.admission import Admission
 from retrainer.serving.answer import Tools
+from retrainer.serving.docs_page import docs_page
 from retrainer.serving.failures import Failures
 from retrainer.serving.keys import OPEN_PATHS, KeyGuard, Keys, is_loopback
 from retrainer.serving.mlflow_routes import Invocations, mlflow_routes
@@ -41,6 +42,7 @@ def create_app(
         version=importlib.metadata.version("retrainer"),
         description="Predictions of the models in production.",
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -64,6 +66,10 @@ def create_app(
 
     def openapi() -> dict[str, Any]:
         return describe(app, slots, keys_demanded=keys.demanded, open_paths=OPEN_PATHS)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return docs_page(openapi(), str(request.base_url).rstrip("/"))
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app

@@ -11,6 +11,7 @@ from retrainer.serving.problems import RequestError
 
 log = logging.getLogger(__name__)
 
+_FRAMES = 3
 _NOTHING_TOLD = "the server could not answer; its log says where"
 
 
@@ -39,9 +40,7 @@ class Failures:
 
 
 def where_it_failed(error: BaseException) -> str:
-    """The class of an error and the place it came from. Its text is left out: it may quote what a client sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    last = frames[-1]
-    return f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"
+    """The class of an error and the places it came through. Its text is left out: it may quote what a client sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    places = [f"{frame.name}, {frame.filename}:{frame.lineno}" for frame in reversed(frames)]
+    return f"{type(error).__name__} in {', called by '.join(places)}" if places else type(error).__name__
