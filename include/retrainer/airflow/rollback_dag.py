@@ -67,8 +67,9 @@ def _doc(plan: TrainPlan) -> str:
 `retrainer rollback {plan.model} [--to VERSION] --reason "..."`.
 
 Loads the target and checks that it gives its canonical outputs; writes who, when and why into the ledger; moves the
-alias `champion`. The version rolled away from is not promoted again by the next run. Rolling back twice goes to the
-version before that one, not back and forth.
+alias `champion`; tells the model server, and says in its log and its result whether that answers with the version. The
+version rolled away from is not promoted again by the next run. Rolling back twice goes to the version before that one,
+not back and forth.
 
 **When a task fails** nothing has moved, or the ledger has the entry and only an alias is behind.
 - refused: the target does not exist, was archived, or does not give its outputs. The error says which versions would

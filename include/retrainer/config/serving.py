@@ -104,3 +104,5 @@ class Serving(Section):
         for name, default, release in (("canary", Canary(), "canary"), ("review", ShadowReview(), "shadow")):
             if getattr(self, name) != default and self.release != release:
                 yield (name,), f"has no effect where release is {self.release}"
+        if self.release == "shadow" and not self.log_predictions:
+            yield ("log_predictions",), "must be true where release is shadow: its review compares what was logged"

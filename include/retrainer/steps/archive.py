@@ -26,7 +26,7 @@ RETENTION = timedelta(days=7)
 """Data that were replaced, and staging tables last written, within this time stay: a run may be reading them."""
 
 _ACTOR = "maintenance"
-_DECISIONS = ("promote", "reject", "rollback")
+_DECISIONS = ("promote", "reject", "rollback", "split", "shadow")
 _TRIES = 20
 
 
@@ -71,6 +71,8 @@ def needed(
             reasons[version.version] = "champion"
         elif version.version == now.previous:
             reasons[version.version] = "previous: a rollback goes to it"
+        elif version.version in now.on_trial:
+            reasons[version.version] = "on trial: it gets a share of the traffic, or answers in the shadow"
         elif version.tags.get(PINNED) == "true":
             reasons[version.version] = f"pinned by the tag {PINNED}"
         elif named:

@@ -65,7 +65,7 @@ def enter(world: World, action: str, version: int) -> None:
         identity=f"{len(entries)}",
         actor="test",
         reason="test",
-        evidence={},
+        evidence={"percent": 10} if action == "split" else {},
     )
     world.ledger.append(entry, after=len(entries))
 
@@ -102,6 +102,18 @@ def test_what_is_needed_is_kept_with_the_reason_and_the_rest_goes(world):
     assert done.archived == (1, 6)
     assert with_files(world) == [2, 3, 4, 5, 7, 8, 9]
     assert done.freed_bytes == 20
+
+
+def test_a_version_on_trial_is_kept_and_one_whose_trial_has_ended_is_like_any_other(world):
+    put(world, *range(1, 8))
+    for action, version in (("promote", 1), ("split", 2), ("promote", 3), ("shadow", 4), ("split", 5)):
+        enter(world, action, version)
+    enter(world, "reject", 6)
+    enter(world, "reject", 7)
+    done = archived(world)
+    on_trial = "on trial: it gets a share of the traffic, or answers in the shadow"
+    assert {number: done.kept[number] for number in (4, 5)} == dict.fromkeys((4, 5), on_trial)
+    assert done.archived == (2,)
 
 
 def test_the_ledger_and_the_registry_say_what_was_archived_and_the_champion_stays(world):

@@ -253,7 +253,7 @@ def test_where_there_is_nothing_to_review_it_says_why(served, releases, server, 
     elif why == "not served":
         model = served.served(None, server.url)
     elif why == "not logged":
-        model = served.served(SERVING.model_copy(update={"log_predictions": False}), server.url)
+        model = served.served(Serving(log_predictions=False), server.url)
     else:
         model = replace(
             releases, world=replace(served.world, config=served.world.config.model_copy(update={"name": "x"}))
