@@ -1,6 +1,7 @@
 """Who answers: the champion, the version that shares its traffic, or the rule; and that nobody waits for others."""
 
 import asyncio
+import copy
 import logging
 import threading
 from collections import Counter
@@ -14,7 +15,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from tests.serving.flights import FLIGHT, body_of, flight
+from retrainer.contracts import ServingSpec
+from tests.serving.flights import FLIGHT, body_of, flight, flight_fields
 from tests.serving.world import Api, Made, failing, flight_spec
 
 PREDICT = "/v1/models/flight_delay/predict"
@@ -186,6 +188,35 @@ def test_the_shadow_is_offered_each_request_with_its_own_columns(api):
     assert "flight_id" not in columns
     assert batch.columns["flight_id"].tolist() == [3]
     assert list(batch.ids) == [prediction["id"]]
+
+
+def defined_otherwise(version: int) -> ServingSpec:
+    """A version for which a measurement of the weather is too old after three hours, not six."""
+    spec = flight_spec(version)
+    declared: Any = copy.deepcopy(spec.declaration)
+    declared["features"]["lookups"]["weather"]["max_age"] = "3h"
+    return spec.model_copy(update={"declaration": declared})
+
+
+def test_each_version_is_looked_up_for_as_it_defines_its_look_ups(api):
+    api.serve(Made(flight_spec(1)), split=(Made(defined_otherwise(2)), 50), shadow=Made(defined_otherwise(3)))
+    with api.client() as client:
+        predictions = predict(client, *(flight(flight_id=number) for number in range(100)))
+
+    assert {each["version"] for each in predictions} == {1, 2}
+    second, first, shadow_of_second, shadow_of_first = [
+        definitions["lookup-weather"] for _, definitions in api.online.asked
+    ]
+    assert second == shadow_of_second == shadow_of_first != first
+    keys = [keys["flight_id"].tolist() for keys, _ in api.online.asked]
+    assert sorted(keys[0] + keys[1]) == list(range(100))
+
+
+def test_what_is_sent_in_full_is_not_looked_up(api):
+    api.serve(Made(flight_spec(1)))
+    with api.client() as client:
+        predict(client, {field.name: FLIGHT.get(field.name) for field in flight_fields() if field.role != "key"})
+    assert api.online.asked == []
 
 
 class Waiting(Made):

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from retrainer.config.api_keys import keys_file, make_key
 from retrainer.contracts import InputField
 from tests.serving.flights import FLIGHT, flight_fields
 from tests.serving.world import Api, Made, flight_spec
@@ -89,11 +90,7 @@ def test_without_a_model_there_is_no_path_to_predict_with(api):
 
 def test_keys_are_part_of_it_only_where_they_are_needed(api):
     api.serve(Made(flight_spec(4)))
-    open_, locked = document(api), None
-    assert "security" not in json.dumps(open_)
-
-    from retrainer.config.api_keys import keys_file, make_key
-
+    assert "security" not in json.dumps(document(api))
     _, key = make_key(keys_file(api.home), "predict")
     with api.client() as client:
         locked = client.get("/openapi.json", headers={"authorization": f"Bearer {key}"}).json()

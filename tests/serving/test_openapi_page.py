@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from retrainer.config.api_keys import keys_file, make_key
 from retrainer.contracts import InputField
 from tests.serving.flights import flight_fields
 from tests.serving.world import Api, Made, flight_spec
@@ -48,6 +49,15 @@ def test_what_an_example_holds_cannot_break_out_of_the_page(api):
         document = client.get("/openapi.json").text
     assert json.dumps(nasty)[1:-1] in document
     assert "<script" not in page
+
+
+def test_where_keys_are_needed_the_page_says_how(api):
+    api.serve(Made(flight_spec(4)))
+    _, key = make_key(keys_file(api.home), "predict")
+    with api.client() as client:
+        assert client.get("/docs").status_code == 401
+        page = client.get("/docs", headers={"authorization": f"Bearer {key}"})
+    assert "-H 'authorization: Bearer KEY'" in page.text
 
 
 def test_the_page_is_there_before_a_model_is(api):

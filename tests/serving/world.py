@@ -60,6 +60,8 @@ class Known:
     """Online tables that know one value a column."""
 
     values: dict[str, float] = field(default_factory=dict)
+    asked: list[tuple[Columns, Mapping[str, str] | None]] = field(default_factory=list)
+    """Keys and definitions of each question."""
 
     def fill(
         self,
@@ -70,6 +72,7 @@ class Known:
         keys: Columns,
         definitions: Mapping[str, str] | None,
     ) -> Columns:
+        self.asked.append((keys, definitions))
         filled = dict(columns)
         for name, which in missing.items():
             if name in self.values:

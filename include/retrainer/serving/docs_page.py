@@ -32,7 +32,7 @@ def docs_page(document: dict[str, Any], address: str) -> Response:
         title=document["info"]["title"],
         description=document["info"]["description"],
         with_keys="securitySchemes" in document["components"],
-        operations=sorted(_operations(document), key=lambda operation: operation.path),
+        operations=sorted(_operations(document), key=lambda each: (not each.fields, each.path)),
         address=address,
     )
     return Response(page, headers=_HEADERS, media_type="text/html")
@@ -54,7 +54,7 @@ def _operations(document: dict[str, Any]) -> Iterator[_Operation]:
                 ],
                 answers=[
                     (status, answer["description"], ", ".join(answer.get("content", {})))
-                    for status, answer in operation["responses"].items()
+                    for status, answer in sorted(operation["responses"].items())
                 ],
             )
 

@@ -102,7 +102,7 @@ def describe(app: FastAPI, slots: Slots, *, keys_demanded: bool, open_paths: Ite
 
 def _add_common(operation: Schema, *, with_key: bool) -> None:
     """What every operation may answer. FastAPI's own refusal of parameters is none of it: here they are all texts."""
-    responses: Schema = operation["responses"]
+    responses: dict[int | str, Schema] = operation["responses"]
     if responses.get("422", {}).get("description") == "Validation Error":
         del responses["422"]
     responses |= problems_of((*_ALWAYS, *_WITH_KEYS) if with_key else _ALWAYS)

@@ -9,6 +9,8 @@ from retrainer.serving.record_problems import MOST_CHARACTERS, integer_bounds, m
 
 Schema = dict[str, Any]
 
+_SPARE = "Read by a version on trial only; may be left out. Null: not known."
+
 _ROLES = {
     "input": "Has to be sent; null where it is not known.",
     "looked_up": "Looked up where it is not sent; null: not known.",
@@ -46,7 +48,8 @@ def _example(field: InputField) -> Any:
 
 
 def _field_schema(field: InputField) -> Schema:
-    schema = _TYPES[field.type](field) | {"description": _ROLES[field.role]}
+    meaning = _ROLES[field.role] if field.required or field.role != "input" else _SPARE
+    schema = _TYPES[field.type](field) | {"description": meaning}
     if (example := _example(field)) is not None:
         schema["examples"] = [example]
     return schema
