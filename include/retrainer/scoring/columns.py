@@ -27,7 +27,7 @@ STAMPED = pa.schema(
 """One row is one row of the feature table. `prediction` is the probability of class 1, or the value."""
 
 _NOT_KEPT = (INTERVAL, LABEL, KNOWN_AT)
-"""The partition comes last; a label comes later and is looked up where it is known."""
+"""A label comes later: it is looked up where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def kept_columns(features: Sequence[str]) -> dict[str, str]:
 
 
 def scored_schema(features: pa.Schema) -> pa.Schema:
-    """Columns of the Delta table for rows of `features`, the partition last."""
+    """What is written of rows of `features`; the partition is no column of its files."""
     kept = [pa.field(stored, features.field(name).type) for stored, name in kept_columns(features.names).items()]
-    return pa.schema([*STAMPED, *kept, pa.field(INTERVAL, pa.string())])
+    return pa.schema([*STAMPED, *kept])
 
 
 def stamped_columns(stamp: Stamp, predictions: NDArray[np.float64]) -> list[pa.Array]:

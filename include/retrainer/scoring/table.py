@@ -2,12 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
 
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import BadDataError, StoreConflictError
@@ -15,8 +17,7 @@ from retrainer.scoring.columns import STAMPED, Stamp
 
 _LOG = logging.getLogger(__name__)
 _PARTITIONS = "retrainer.partitions"
-_ROW_GROUP = 200_000
-"""Delta's writer has a row group in memory as a whole."""
+_TRIES = 20
 
 
 def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
@@ -25,9 +26,9 @@ def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
     Raises:
         BadDataError: the table has a column of the same name and another type.
     """
-    DeltaTable.create(uri, schema, mode="ignore", partition_by=[INTERVAL])
+    DeltaTable.create(uri, _with_partition(schema), mode="ignore", partition_by=[INTERVAL])
     table = DeltaTable(uri)
-    _check_types(table, schema)
+    _with_columns_of(table, schema)
     return table
 
 
@@ -41,56 +42,70 @@ def stamp_of(table: DeltaTable, key: str) -> Stamp | None:
 
 
 def replace_partitions(
-    table: DeltaTable, batches: Iterable[pa.RecordBatch], *, schema: pa.Schema, keys: Sequence[str]
+    table: DeltaTable, files: Sequence[AddAction], *, schema: pa.Schema, keys: Sequence[str]
 ) -> None:
-    """Replace the partitions `keys` by the rows of `batches`, in one commit. Rows are streamed.
+    """Replace the partitions `keys` by those files, in one commit; a key without a file ends up empty.
+
+    Columns of `schema` that the table lacks are added to it. `table` is the newest version afterwards.
 
     Raises:
+        BadDataError: the table has a column of the same name and another type.
         StoreConflictError: another writer replaced one of the partitions since `table` was opened.
-        Exception: whatever making the batches raises. The table is as it was.
     """
-    source = _Source(batches)
-    listed = ", ".join(f"'{key}'" for key in sorted(keys))
-    try:
-        write_deltalake(
-            table,
-            pa.RecordBatchReader.from_batches(schema, source.batches()),
-            mode="overwrite",
-            predicate=f"{INTERVAL} IN ({listed})",
-            schema_mode="merge",
-            writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
-            commit_properties=CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))}),
-        )
-    except CommitFailedError as error:
-        raise StoreConflictError(f"another run replaced partitions of {table.table_uri} first: {error}") from error
-    except Exception:
-        if source.error is not None:  # Delta's writer knows it as a text only
-            raise source.error from None
-        raise
-
-
-class _Source:
-    """Batches for a writer that is not Python: keeps the error that ended them."""
-
-    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.error: Exception | None = None
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    before = _files(table, keys)
+    properties = CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))})
+    for _ in range(_TRIES):
         try:
-            yield from self._batches
-        except Exception as error:
-            self.error = error
-            raise
+            table.create_write_transaction(
+                list(files),
+                "overwrite",
+                _with_columns_of(table, schema),
+                [INTERVAL],
+                [(INTERVAL, "in", sorted(keys))],
+                commit_properties=properties,
+            )
+        except CommitFailedError as error:  # also where another writer replaced other partitions
+            table.update_incremental()
+            if _files(table, keys) != before:
+                raise StoreConflictError(f"another run scored the same interval of {table.table_uri} first") from error
+        else:
+            table.update_incremental()
+            return
+    raise StoreConflictError(f"other runs wrote to {table.table_uri} first, {_TRIES} times")
 
 
-def _check_types(table: DeltaTable, schema: pa.Schema) -> None:
-    there = pa.schema(table.schema().to_arrow())
-    for field in pa.schema(Schema.from_arrow(schema).to_arrow()):
-        position = there.get_field_index(field.name)
-        if position >= 0 and there.field(position).type != field.type:
+def view_scored(connection: duckdb.DuckDBPyConnection, uri: str, keys: Sequence[str], *, name: str) -> bool:
+    """Make the view `name`: the rows of the partitions `keys`; False, and no view, where there is no table yet.
+
+    Only the columns and rows that a query asks for are read. A column that is younger than a row is null in it.
+    """
+    try:
+        table = DeltaTable(uri)
+    except TableNotFoundError:
+        return False
+    connection.register(name, table.to_pyarrow_dataset().filter(pc.field(INTERVAL).isin(list(keys))))
+    return True
+
+
+def _files(table: DeltaTable, keys: Sequence[str]) -> set[str]:
+    actions, wanted = pa.table(table.get_add_actions(flatten=True)), set(keys)
+    paths, partitions = actions["path"].to_pylist(), actions[f"partition.{INTERVAL}"].to_pylist()
+    return {path for path, key in zip(paths, partitions, strict=True) if key in wanted}
+
+
+def _with_partition(schema: pa.Schema) -> pa.Schema:
+    """With the partition and the types that columns have in a Delta table."""
+    return pa.schema(Schema.from_arrow(schema.append(pa.field(INTERVAL, pa.string()))).to_arrow())
+
+
+def _with_columns_of(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
+    """The table's columns, then those of `schema` that it lacks."""
+    there = {field.name: field for field in pa.schema(table.schema().to_arrow())}
+    for field in _with_partition(schema):
+        known = there.setdefault(field.name, field)
+        if known.type != field.type:
             raise BadDataError(
-                f"column {field.name!r} of {table.table_uri} is {there.field(position).type}, "
-                f"and is declared as {field.type} now",
+                f"column {field.name!r} of {table.table_uri} is {known.type}, and is declared as {field.type} now",
                 hint="Declare the column as before, or move the table away: a new one is made then.",
             )
+    return pa.schema(list(there.values()))

@@ -13,6 +13,7 @@ from retrainer.columns import Columns
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import ConfigurationError
 from retrainer.scoring.columns import Stamp, columns_of_batch, kept_columns, scored_schema, stamped_columns
+from retrainer.scoring.files import write_partition
 from retrainer.scoring.table import open_or_create, replace_partitions, stamp_of
 
 _LOG = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ def score(rows: Unscored, scorer: Scorer, uri: str) -> Scored:
     there = {key: stamp for key in rows.keys if (stamp := stamp_of(table, key))}
     changed = tuple(key for key in rows.keys if _is_to_replace(there.get(key), counts.get(key, 0), scorer.stamp))
     if changed:
-        replace_partitions(table, _scored(rows, changed, scorer, schema), schema=schema, keys=changed)
+        full = [key for key in changed if key in counts]
+        files = [write_partition(uri, key, _scored(rows, key, scorer, schema), schema=schema) for key in full]
+        replace_partitions(table, files, schema=schema, keys=changed)
     stamps = {key: scorer.stamp if key in changed else there[key] for key in rows.keys if counts.get(key, 0)}
     done = sum(counts.get(key, 0) for key in changed)
     _LOG.info("%d of %d rows scored by v%d, into %s", done, sum(counts.values()), scorer.stamp.version, uri)
@@ -103,16 +106,10 @@ def _is_to_replace(there: Stamp | None, rows: int, stamp: Stamp) -> bool:
     return there.identity != stamp.identity
 
 
-def _scored(rows: Unscored, keys: Sequence[str], scorer: Scorer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    listed = ", ".join(f"'{key}'" for key in keys)
-    relation = rows.connection.sql(f'SELECT * FROM "{rows.view}" WHERE {INTERVAL} IN ({listed})')
-    kept = kept_columns(relation.columns)
+def _scored(rows: Unscored, key: str, scorer: Scorer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    relation = rows.connection.sql(f"SELECT * FROM \"{rows.view}\" WHERE {INTERVAL} = '{key}'")
+    kept = kept_columns(relation.columns).values()
     for batch in relation.to_arrow_reader(BATCH_ROWS):
         predictions = scorer.predict(columns_of_batch(batch, scorer.reads))
-        arrays = [
-            *stamped_columns(scorer.stamp, predictions),
-            *(batch.column(name) for name in kept.values()),
-            batch.column(INTERVAL),
-        ]
-        typed = [array.cast(field.type) for array, field in zip(arrays, schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(typed, schema=schema)
+        arrays = [*stamped_columns(scorer.stamp, predictions), *(batch.column(name) for name in kept)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
