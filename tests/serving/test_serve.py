@@ -31,6 +31,12 @@ def test_the_server_imports_neither_mlflow_nor_sqlalchemy_nor_pandas_nor_scikit_
     assert not imported & HEAVY
 
 
+def test_the_server_answers_after_less_than_three_seconds_of_work(alone):
+    with running_server(alone) as server:
+        spent = psutil.Process(server.process.pid).cpu_times()
+    assert spent.user + spent.system < 3  # of its own: other programs of this machine may be busy
+
+
 def test_a_version_is_served_when_the_ledger_says_so(served, server):
     version = served.version()
     sequence = served.append("promote", version)
@@ -41,6 +47,10 @@ def test_a_version_is_served_when_the_ledger_says_so(served, server):
     answers = server.predict(served.model, served.records(3))
     assert [(answer["version"], answer["source"]) for answer in answers] == [(version, "model")] * 3
     assert server.status(served.model).champion.requests == 1
+    with server.client() as client:
+        metrics = client.get("/metrics").text
+    assert "retrainer_supply_up 1.0" in metrics
+    assert "retrainer_log_dropped_rows_total 0.0" in metrics
 
 
 def test_at_its_end_the_server_answers_what_is_under_way_writes_its_log_and_takes_its_child_along(alone):

@@ -81,6 +81,7 @@ class _Process:
         loader = Loader(folder, candidates, own_address(listener.getsockname()))
         self._swapper = Swapper(slots, folder, loader, metrics)
         self._watch = SupplyWatch(self._swapper.carry_out, supply_environment(settings))
+        self._show(metrics)
         app = create_app(slots, tools, settings, refresh=self._watch.refresh)
         config = uvicorn.Config(
             candidates.door(app),
@@ -95,6 +96,22 @@ class _Process:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         self._server = _Server(config)
+
+    def _show(self, metrics: Metrics) -> None:
+        """What Prometheus sees of the threads and the child beside the event loop."""
+        log, shadows, watch = self._log, self._shadows, self._watch
+        counts = {
+            "retrainer_log_rows": ("Predictions on disk.", lambda: log.written),
+            "retrainer_log_dropped_rows": ("Predictions for which the log had no room.", lambda: log.dropped),
+            "retrainer_shadow_dropped": ("Requests that a version in the shadow did not get.", lambda: shadows.dropped),
+            "retrainer_shadow_failures": ("Requests that a version in the shadow failed.", lambda: shadows.failed),
+        }
+        for name, (text, read) in counts.items():
+            metrics.watch(name, text, read, counts=True)
+        metrics.watch("retrainer_log_waiting_rows", "Predictions not on disk yet.", lambda: log.waiting, counts=False)
+        metrics.watch(
+            "retrainer_supply_up", "1 while the ledger is followed.", lambda: watch.pid is not None, counts=False
+        )
 
     async def run(self) -> None:
         """Serve until a signal asks for the end; then answer what is under way, and write down what was logged."""
