@@ -262,14 +262,16 @@ def test_a_prediction_that_takes_too_long_fails_and_the_rule_answers(api):
     slow = Waiting(1, breaker={"timeout_ms": 50})
     slot = api.serve(slow)
 
-    async def one() -> list[dict[str, Any]]:
+    async def at_once(requests: int) -> list[list[dict[str, Any]]]:
+        app = api.app()
         try:
-            return await ask(api.app(), *[FLIGHT] * 65)
+            return await asyncio.gather(*(ask(app, *[FLIGHT] * 65) for _ in range(requests)))
         finally:
             slow.may.set()
 
-    assert all(by_rule(each) for each in asyncio.run(one()))
-    assert slot.stats[1].errors == 1
+    answers = asyncio.run(at_once(10))
+    assert all(by_rule(each) for answer in answers for each in answer)
+    assert slot.stats[1].errors == 10
 
 
 class Submitting(Made):

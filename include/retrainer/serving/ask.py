@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from concurrent.futures import Future
 
 import msgspec
 import numpy as np
@@ -69,7 +69,7 @@ class Versions:
                 breaker.succeeded(part.seconds)
                 return part
         start = time.perf_counter()
-        values = await _ask(self.line.fallback, columns, records.count, timeout=None)
+        values = self.line.fallback.predict(columns)
         return Part(None, "fallback", values, time.perf_counter() - start, columns, records)
 
     async def split(self, predictor: Predictor, records: ParsedRecords) -> Part:
@@ -99,9 +99,22 @@ class Versions:
 
     async def _model(self, predictor: Predictor, columns: Columns, records: ParsedRecords) -> Part:
         start = time.perf_counter()
-        timeout = self.line.serving.breaker.timeout_ms / 1000
-        values = await _ask(predictor, columns, records.count, timeout=timeout)
+        waiting = self._submitted(predictor, columns, records.count)
+        if waiting is None:
+            values = predictor.predict(columns)
+        else:
+            async with asyncio.timeout(self.line.serving.breaker.timeout_ms / 1000):
+                values = await waiting
         return Part(predictor.spec.version, "model", values, time.perf_counter() - start, columns, records)
+
+    def _submitted(self, predictor: Predictor, columns: Columns, count: int) -> asyncio.Future[Values] | None:
+        """A prediction that takes so long that it is made in a thread; None: it is to be made here."""
+        submit: Callable[[Columns], Future[Values]] | None = getattr(predictor, "submit", None)
+        if submit is not None:
+            return asyncio.wrap_future(submit(columns))
+        if count > MOST_INLINE:
+            return asyncio.get_running_loop().run_in_executor(self._tools.threads, predictor.predict, columns)
+        return None
 
     def _failed(self, predictor: Predictor, error: Exception) -> None:
         version = predictor.spec.version
@@ -112,25 +125,3 @@ class Versions:
         stats.failed()
         if str(stats.errors).rstrip("0") == "1":  # the 1st, 10th, 100th: a broken version does not fill the disk
             log.warning("%s v%d failed %d times: %s", self.slot.model, version, stats.errors, where_it_failed(error))
-
-
-class _Predicts(Protocol):
-    def predict(self, columns: Columns) -> Values: ...
-
-
-async def _ask(predictor: _Predicts, columns: Columns, count: int, *, timeout: float | None) -> Values:
-    """One number a record, in a thread where it takes long.
-
-    Raises:
-        TimeoutError: it took longer than `timeout` seconds in its thread.
-    """
-    submit: Callable[[Columns], asyncio.Future[Values]] | None = getattr(predictor, "submit", None)
-    waiting: asyncio.Future[Values]
-    if submit is not None:
-        waiting = asyncio.wrap_future(submit(columns))
-    elif count > MOST_INLINE:
-        waiting = asyncio.get_running_loop().run_in_executor(None, predictor.predict, columns)
-    else:
-        return predictor.predict(columns)
-    async with asyncio.timeout(timeout):
-        return await waiting

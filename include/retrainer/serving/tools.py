@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from retrainer.serving.record_columns import Mask
 from retrainer.serving.shadows import Shadows
 
 _MOST_DEFINITIONS = 256
+_THREADS = 4
 
 
 class KnownNow(Protocol):
@@ -71,4 +73,6 @@ class Tools:
     online: KnownNow
     metrics: Metrics
     ids: RequestIds = field(default_factory=RequestIds)
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "predict"))
+    """For predictions of many records and nothing else: a version that hangs holds up only those who ask it."""
     definitions: Definitions = field(default_factory=Definitions)
