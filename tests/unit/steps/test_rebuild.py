@@ -151,6 +151,8 @@ def test_the_same_version_comes_out_in_every_respect(world):
     )  # fmt: skip
     assert (rebuilt.matches, rebuilt.first_difference) == (True, "")
     assert check(rebuilt, "predictions").message.endswith("predictions of the saved sample, equal to the byte")
+    artifact = check(rebuilt, "artifact").message
+    assert artifact.startswith("model.skops has the same content and model.onnx the same bytes")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
