@@ -57,7 +57,7 @@ def test_a_bad_declaration_is_one_import_error_with_file_line_and_key(
 
 
 def dags_of(model: str) -> list[str]:
-    return [f"{model}__{kind}" for kind in ("train", "rollback", "rebuild")]
+    return [f"{model}__{kind}" for kind in ("train", "score", "rollback", "rebuild", "online", "predictions")]
 
 
 def test_the_error_is_not_that_of_the_file_with_the_other_dags(declare: Declare) -> None:
@@ -82,6 +82,7 @@ def test_two_files_of_one_model_are_a_mistake_of_the_second(declare: Declare, mo
     ("file", "dag_id", "task_id"),
     [
         ("train.py", "one__train", "snapshot"),
+        ("score.py", "one__score", "score"),
         ("rollback.py", "one__rollback", "rollback"),
         ("rebuild.py", "one__rebuild", "rebuild"),
         ("maintenance.py", "maintenance", "one__archive"),

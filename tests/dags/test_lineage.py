@@ -29,6 +29,7 @@ RESULTS = {
     "register": {"version": 3},
     "deploy": {"action": "promote"},
     "rollback": {"action": "rollback"},
+    "score": {"table": {"uri": "/data/m/scored", "version": 2}},
 }
 SOURCE = ("postgres://db.internal:5432", "shop.public.orders", "")
 RAW_TABLE = ("file", "/data/m/staging/orders/2026", "0")
@@ -46,6 +47,7 @@ FLOWS = {
     "register": ([TRAINED], [VERSION]),
     "deploy": ([VERSION], []),
     "rollback": ([], []),
+    "score": ([FEATURE_TABLE], [("file", "/data/m/scored", "2")]),
 }
 
 

@@ -48,5 +48,10 @@ def model_asset(model: str) -> Asset:
     return _model_asset(model, "model")
 
 
+def scored_asset(model: str) -> Asset:
+    """The batch predictions of `model`. Its events are intervals that were scored."""
+    return _model_asset(model, "scored")
+
+
 def _model_asset(model: str, kind: str) -> Asset:
     return Asset(name=f"{model}.{kind}", uri=f"retrainer://{model}/{kind}", group=model)

@@ -19,6 +19,7 @@ from retrainer.airflow.plan import TrainPlan, plan_of
 from retrainer.airflow.predictions_dag import build_predictions_dag
 from retrainer.airflow.rebuild_dag import build_rebuild_dag
 from retrainer.airflow.rollback_dag import build_rollback_dag
+from retrainer.airflow.score_dag import build_score_dag
 from retrainer.airflow.shadow_review_dag import build_shadow_review_dag
 from retrainer.airflow.train_dag import build_train_dag
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _CACHE_FILE = "retrainer-declared.json"
 
-Kind = Literal["train", "rollback", "rebuild", "online", "predictions", "shadow_review"]
+Kind = Literal["train", "score", "rollback", "rebuild", "online", "predictions", "shadow_review"]
 """A DAG of a model. Its id is <model>__<kind>. The last three are those of models that are served."""
 
 
@@ -95,6 +96,7 @@ class Declared:
 def _builder(kind: Kind) -> Callable[..., DAG]:
     builders: dict[Kind, Callable[..., DAG]] = {
         "train": build_train_dag,
+        "score": build_score_dag,
         "rollback": build_rollback_dag,
         "rebuild": build_rebuild_dag,
         "online": build_online_dag,

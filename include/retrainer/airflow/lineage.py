@@ -26,6 +26,7 @@ _READS: Mapping[StepName, tuple[tuple[str, str], ...]] = {
     "compare": (("build_features", "table"), ("train", "model_uri")),
     "register": (("train", "model_uri"),),
     "deploy": (("register", "version"),),
+    "score": (("build_features", "table"),),
 }
 """Which field of which result names the datasets that a step reads. snapshot reads the source's tables."""
 
@@ -35,6 +36,7 @@ _WRITES: Mapping[StepName, str] = {
     "build_features": "table",
     "train": "model_uri",
     "register": "version",
+    "score": "table",
 }
 """Which field of its own result names what it wrote."""
 
@@ -104,8 +106,10 @@ def _written(request: StepRequest, result: Mapping[str, Any], places: Places) ->
 
 
 def _named(field: str, holder: Mapping[str, Any], request: StepRequest, places: Places) -> Iterable[Place]:
-    """The datasets that a result holds under `field`."""
+    """The datasets that a result holds under `field`; none where it holds nothing there."""
     value = holder[field]
+    if value is None:
+        return ()
     if field == "version":
         return (Place(_without_login(places.mlflow_uri), request.model, str(value)),)
     if field == "model_uri":

@@ -1,5 +1,7 @@
 """The steps of a run in their order, and the results that each builds on. Light: every parse of a DAG file reads it.
 
+Training and scoring begin with the same steps.
+
 `approve` is a task and no step: a person's answer, where the declaration asks for one.
 """
 
@@ -8,6 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from retrainer.contracts import StepName
+
+DATA_STEPS: "tuple[StepName, ...]" = ("wait_for_data", "snapshot", "validate_data", "build_features")
+MODEL_STEPS: "tuple[StepName, ...]" = ("train", "compare", "register", "deploy")
 
 INPUTS: "Mapping[StepName, tuple[str, ...]]" = {
     "wait_for_data": (),
@@ -18,4 +23,5 @@ INPUTS: "Mapping[StepName, tuple[str, ...]]" = {
     "compare": ("build_features", "train"),
     "register": ("validate_data", "build_features", "train", "compare"),
     "deploy": ("train", "compare", "register", "approve"),
+    "score": ("build_features",),
 }

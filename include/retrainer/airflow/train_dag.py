@@ -1,23 +1,20 @@
 """The DAG `<model>__train`, made from the plan of a declaration."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pendulum
 from airflow.sdk import DAG, AssetOrTimeSchedule, BaseOperator, CronDataIntervalTimetable, Param, chain
 
-from retrainer.airflow.assets import features_asset, model_asset, snapshot_asset, table_asset
+from retrainer.airflow.assets import features_asset, model_asset, table_asset
+from retrainer.airflow.interval_dag import WHEN_DATA_FAIL, as_of_param, data_tasks, every_interval, first_day
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
-from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
-from retrainer.airflow.steps import INPUTS
+from retrainer.airflow.steps import MODEL_STEPS
 from retrainer.airflow.task_options import TaskOptions, release_timeout, task_options
 
 if TYPE_CHECKING:
     from retrainer.contracts import StepName
-
-_FIRST_LOOK = timedelta(minutes=10)
 
 _APPROVAL = """- `approve` waits for an answer under *Required Actions*. Nothing is deployed without one;
   cleared, it asks again.
@@ -34,25 +31,19 @@ def train_dag_id(model: str) -> str:
 
 
 def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
-    """The DAG of one model: one task for each step, named after it, and `approve` where a person is to be asked.
-
-    It has no end_date, even where the schedule ends: Airflow gives a run that a person starts after a DAG's end_date no
-    tasks at all and calls it a success. wait_for_data skips what the clock starts after the end.
-    """
-    declaration = Path(plan.declaration)
-    start = date.fromisoformat(plan.start)
+    """The DAG of one model: one task for each step, named after it, and `approve` where a person is to be asked."""
     dag = DAG(
         dag_id=train_dag_id(plan.model),
         description=plan.description,
         schedule=_timetable(plan),
-        start_date=pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone),
+        start_date=first_day(plan),
         catchup=False,
         max_active_runs=1,
         tags={"retrainer", "train", plan.model, *plan.tags},
         doc_md=_doc(plan),
         default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
-    chain(*_tasks(dag, plan, declaration, project_root))
+    chain(*data_tasks(dag, plan, project_root=project_root), *_model_tasks(dag, plan, project_root))
     # After the tasks: each would get a deep copy of them, and DAG(params=) checks each schema against its meta-schema.
     dag.params.update(_params())
     return dag
@@ -60,14 +51,7 @@ def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
 
 def _params() -> dict[str, Param]:
     return {
-        "as_of": Param(
-            None,
-            source="dag",
-            type=["null", "string"],
-            format="date-time",
-            title="As of",
-            description="Train on what was known at this time. Empty: the end of the run's data interval.",
-        ),
+        "as_of": as_of_param("Train on what was known at this time. Empty: the end of the run's data interval."),
         "reason": Param(
             None,  # Airflow's form cannot be sent while a text that must not be null is empty
             source="dag",
@@ -79,27 +63,15 @@ def _params() -> dict[str, Param]:
     }
 
 
-def _tasks(dag: DAG, plan: TrainPlan, declaration: Path, root: Path) -> list[BaseOperator]:
-    snapshot, features = snapshot_asset(plan.model), features_asset(plan.model)
-    assets: dict[StepName, TaskOptions] = {
-        "validate_data": {"outlets": [snapshot]},
-        "build_features": {"inlets": [snapshot], "outlets": [features]},
-        "train": {"inlets": [features]},
+def _model_tasks(dag: DAG, plan: TrainPlan, root: Path) -> list[BaseOperator]:
+    declaration = Path(plan.declaration)
+    special: dict[StepName, TaskOptions] = {
+        "train": {"inlets": [features_asset(plan.model)]},
         "deploy": {"outlets": [model_asset(plan.model)], "execution_timeout": release_timeout(plan)},
     }
-    tasks: list[BaseOperator] = [
-        WaitForDataSensor(
-            dag=dag,
-            declaration=declaration,
-            project_root=root,
-            inlets=[table_asset(plan.source, plan.table)],
-            timeout=timedelta(hours=plan.data_timeout_hours),
-            poke_interval=timedelta(seconds=plan.poll_seconds),
-            execution_timeout=_FIRST_LOOK,
-        )
-    ]
-    for step in list(INPUTS)[1:]:
-        options = TaskOptions(dag=dag, **assets.get(step, {}))
+    tasks: list[BaseOperator] = []
+    for step in MODEL_STEPS:
+        options = TaskOptions(dag=dag, **special.get(step, {}))
         tasks.append(StepOperator(step=step, declaration=declaration, project_root=root, **options))
     if plan.approval:
         tasks.insert(-1, _approve(dag, plan, declaration))
@@ -120,10 +92,9 @@ def _approve(dag: DAG, plan: TrainPlan, declaration: Path) -> BaseOperator:
 
 
 def _timetable(plan: TrainPlan) -> CronDataIntervalTimetable | AssetOrTimeSchedule:
-    nightly = CronDataIntervalTimetable(plan.cron, timezone=plan.timezone)
     if not plan.on_new_data:
-        return nightly
-    return AssetOrTimeSchedule(timetable=nightly, assets=[table_asset(plan.source, plan.table)])
+        return every_interval(plan)
+    return AssetOrTimeSchedule(timetable=every_interval(plan), assets=[table_asset(plan.source, plan.table)])
 
 
 def _doc(plan: TrainPlan) -> str:
@@ -142,9 +113,7 @@ def _doc(plan: TrainPlan) -> str:
 champion backwards: only a run whose as-of is newer than the champion's may promote.
 
 **When a task fails**
-- `wait_for_data` timed out: its error says what had not landed. Clear it once the source has caught up.
-- `validate_data` failed: the data are bad. Open *Data Docs*, have the source repaired, then clear the run from
-  `snapshot` on. Nothing that was good before has been replaced, the champion serves on.
+{WHEN_DATA_FAIL}
 - any other task failed after its retries: read the first error of its log, then clear it. Clearing is always safe.
 - `compare` said no: that is a result, not a failure. Its reason is in the log and in the ledger.
 {_SERVER if plan.serves else ""}{_APPROVAL if plan.approval else ""}"""

@@ -96,9 +96,9 @@ class StepOperator(BaseOperator):
         return self._execution.lineage(self._result) if self._execution is not None else None
 
     def _announce(self, context: Context, request: "StepRequest", result: "Mapping[str, JsonValue]") -> None:
-        """Say in the asset event what happened. A champion that stays is no news: no event at all."""
+        """Say in the asset event what happened. Where nothing was released or scored, no event at all."""
         is_release = self.step in _RELEASES
-        if is_release and result.get("action") != _RELEASES[self.step]:
+        if result.get("skipped") or (is_release and result.get("action") != _RELEASES[self.step]):
             self.outlets = []
         # A release is as of the training of what it put into production, which for a rollback is not the run's.
         about = {name: result[name] for name in ("as_of", "action", "version") if is_release and name in result}

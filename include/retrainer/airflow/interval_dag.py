@@ -1,0 +1,69 @@
+"""What the DAGs that work on an interval's data share: when they run, their first tasks, what to do when these fail."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pendulum
+from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param
+
+from retrainer.airflow.assets import features_asset, snapshot_asset, table_asset
+from retrainer.airflow.operators.step import StepOperator
+from retrainer.airflow.plan import TrainPlan
+from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
+from retrainer.airflow.steps import DATA_STEPS
+from retrainer.airflow.task_options import TaskOptions
+
+if TYPE_CHECKING:
+    from retrainer.contracts import StepName
+
+_FIRST_LOOK = timedelta(minutes=10)
+
+WHEN_DATA_FAIL = """\
+- `wait_for_data` timed out: its error says what had not landed. Clear it once the source has caught up.
+- `validate_data` failed: the data are bad. Open *Data Docs*, have the source repaired, then clear the run from
+  `snapshot` on. Nothing that was good before has been replaced, the champion serves on."""
+
+
+def every_interval(plan: TrainPlan) -> CronDataIntervalTimetable:
+    """The declared schedule."""
+    return CronDataIntervalTimetable(plan.cron, timezone=plan.timezone)
+
+
+def first_day(plan: TrainPlan) -> pendulum.DateTime:
+    """Start of the declared schedule. There is no end_date beside it, even where the schedule ends: Airflow gives a run
+    that a person starts after a DAG's end_date no tasks at all and calls it a success. wait_for_data skips what the
+    clock starts after the end."""
+    start = date.fromisoformat(plan.start)
+    return pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone)
+
+
+def data_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> list[BaseOperator]:
+    """The tasks of DATA_STEPS in their order, each named after its step; the caller chains them."""
+    declaration = Path(plan.declaration)
+    snapshot = snapshot_asset(plan.model)
+    assets: dict[StepName, TaskOptions] = {
+        "validate_data": {"outlets": [snapshot]},
+        "build_features": {"inlets": [snapshot], "outlets": [features_asset(plan.model)]},
+    }
+    waiting = WaitForDataSensor(
+        dag=dag,
+        declaration=declaration,
+        project_root=project_root,
+        inlets=[table_asset(plan.source, plan.table)],
+        timeout=timedelta(hours=plan.data_timeout_hours),
+        poke_interval=timedelta(seconds=plan.poll_seconds),
+        execution_timeout=_FIRST_LOOK,
+    )
+    tasks: list[BaseOperator] = [waiting]
+    for step in DATA_STEPS[1:]:
+        options = TaskOptions(dag=dag, **assets.get(step, {}))
+        tasks.append(StepOperator(step=step, declaration=declaration, project_root=project_root, **options))
+    return tasks
+
+
+def as_of_param(description: str) -> Param:
+    """The field of a run's form that says as of when it looks; empty: the end of the run's data interval."""
+    return Param(
+        None, source="dag", type=["null", "string"], format="date-time", title="As of", description=description
+    )
