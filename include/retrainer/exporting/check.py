@@ -63,6 +63,6 @@ def _classes(found: NDArray[np.float64], expected: Expected) -> str:
     if not other.any():
         return "; the classes are the same"
     close = np.abs(expected.outputs - _THRESHOLD) <= expected.tolerance
-    named = f"; {np.count_nonzero(other & close):,} rows closer than that to {_THRESHOLD} are of the other class"
-    further = int(np.count_nonzero(other & ~close))
-    return f"{named}, and so are {further:,} others" if further else named
+    named = f"; rows of another class because they are closer than that to {_THRESHOLD}: {(other & close).sum():,}"
+    further = int((other & ~close).sum())
+    return f"{named}, for no such reason: {further:,}" if further else named

@@ -18,6 +18,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import get_tags
 
@@ -27,6 +28,7 @@ from retrainer.exporting.trees import add_trees, boosted_trees, tree_of
 _HIST_GRADIENT_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 _GRADIENT_BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
 _TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
+_NEIGHBORS = (KNeighborsClassifier, KNeighborsRegressor)
 _FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 
 _ML_OPSET = 3
@@ -46,6 +48,10 @@ def add_estimator(graph: Graph, matrix: str, estimator: BaseEstimator) -> str:
         return _gradient_boosting(graph, _in_single_precision(graph, matrix, estimator), estimator)
     if isinstance(estimator, _TREES + _FORESTS):
         return _forest(graph, _in_single_precision(graph, matrix, estimator), estimator)
+    if isinstance(estimator, _NEIGHBORS):  # 9 ms a row with 800 rows of training, and 60,000 are usual
+        raise NotConvertibleError(
+            f"{type(estimator).__name__} as ONNX looks at every row of the training to answer one"
+        )
     return _by_skl2onnx(graph, _finite(graph, matrix, estimator), estimator)
 
 

@@ -54,13 +54,19 @@ class Graph:
     def embed(self, model: onnx.ModelProto, *, given: str) -> str:
         """The nodes of `model`, whose one input is the tensor `given`; the name of its last output.
 
-        They get new names: skl2onnx has some that count on from one model of a process to the next.
+        Its tensors and nodes get names of this graph's own kind: theirs could be those of columns.
         """
+        prefix = f"/embedded_{len(self._nodes)}"
         names = {"": "", model.graph.input[0].name: given}
-        _rename(model.graph, names, prefix=f"/embedded_{len(self._nodes)}")
+        for constant in model.graph.initializer:
+            constant.name = names.setdefault(constant.name, f"{prefix}_{len(names)}")
+        for place, node in enumerate(model.graph.node):
+            node.name = f"{prefix}_{node.op_type}_{place}"
+            node.input[:] = [names[name] for name in node.input]
+            node.output[:] = [names.setdefault(name, f"{prefix}_{len(names)}") for name in node.output]
         self._constants.extend(model.graph.initializer)
         self._nodes.extend(model.graph.node)
-        return str(model.graph.output[-1].name)
+        return names[model.graph.output[-1].name]
 
     def refuse_where(self, condition: str) -> None:
         """Rows for which `condition` (booleans, [rows, columns]) is true anywhere give NaN, which is no answer."""
@@ -87,22 +93,3 @@ class Graph:
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             raise NotConvertibleError(f"the ONNX graph is not valid: {error}") from error
         return model
-
-
-def _rename(graph: onnx.GraphProto, names: dict[str, str], *, prefix: str) -> None:
-    """Give nodes and tensors of `graph`, and of the graphs in its nodes, names by order; `names` are those given."""
-
-    def new(name: str) -> str:
-        return names.setdefault(name, f"{prefix}_{len(names)}")
-
-    graph.name = prefix
-    for value in (*graph.input, *graph.initializer, *graph.output):
-        value.name = new(value.name)
-    for place, node in enumerate(graph.node):
-        node.name = f"{prefix}_{node.op_type}_{place}"
-        node.input[:] = [new(name) for name in node.input]
-        node.output[:] = [new(name) for name in node.output]
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _rename(attribute.g, names, prefix=f"{node.name}_{attribute.name}")
-    del graph.value_info[:]

@@ -74,8 +74,8 @@ def _boosted_tree(predictor: Any, order: NDArray[np.int64], values: Sequence[NDA
     nodes = predictor.nodes
     yes, no = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
     missing_is_yes = nodes["missing_go_to_left"].astype(np.bool_)
-    members = {}
-    for place in np.flatnonzero(nodes["is_categorical"] & ~nodes["is_leaf"]):
+    is_leaf, members = nodes["is_leaf"].astype(np.bool_), {}
+    for place in np.flatnonzero(nodes["is_categorical"].astype(np.bool_) & ~is_leaf):
         node = nodes[place]
         known = values[node["feature_idx"]]
         left = _in_bitset(predictor.raw_left_cat_bitsets[node["bitset_idx"]], len(known)) & ~np.isnan(known)
@@ -84,7 +84,7 @@ def _boosted_tree(predictor: Any, order: NDArray[np.int64], values: Sequence[NDA
             yes[place], no[place], missing_is_yes[place] = no[place], yes[place], False
         members[int(place)] = known[left].tolist()
     return Tree(
-        is_leaf=nodes["is_leaf"].astype(np.bool_),
+        is_leaf=is_leaf,
         column=order[nodes["feature_idx"]],
         threshold=nodes["num_threshold"],
         yes=yes,
@@ -105,9 +105,8 @@ def add_trees(graph: Graph, matrix: str, trees: Sequence[Tree]) -> str:
     grown = [_with_a_split(tree) for tree in trees]
     splits = np.cumsum([0] + [int((~tree.is_leaf).sum()) for tree in grown])
     leaves = np.cumsum([0] + [int(tree.is_leaf.sum()) for tree in grown])
-    children = [
-        _children(tree, int(split), int(leaf)) for tree, split, leaf in zip(grown, splits, leaves, strict=False)
-    ]
+    starts = zip(grown, splits[:-1].tolist(), leaves[:-1].tolist(), strict=True)
+    children = [_children(tree, split, leaf) for tree, split, leaf in starts]
     yes, yes_is_leaf, no, no_is_leaf = (np.concatenate(part).tolist() for part in zip(*children, strict=True))
     modes = np.concatenate([_modes(tree) for tree in grown])
     attributes: dict[str, object] = {

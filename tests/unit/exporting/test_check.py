@@ -46,10 +46,10 @@ def test_a_row_within_the_tolerance_of_one_half_may_be_of_another_class_and_is_n
     outputs[nearest] = 1.0 - outputs[nearest]
     check = checked(classifier, outputs, tolerance=2.5 * distance)
     assert check.runtime == "onnx"
-    assert check.message.endswith("; 1 rows closer than that to 0.5 are of the other class")
+    assert check.message.endswith("; rows of another class because they are closer than that to 0.5: 1")
     strict = checked(classifier, outputs, tolerance=0.5 * distance)
     assert strict.runtime == "scikit-learn"
-    assert strict.message.endswith("are of the other class, and so are 1 others")
+    assert strict.message.endswith("because they are closer than that to 0.5: 0, for no such reason: 1")
 
 
 def test_numbers_may_differ_relative_to_the_largest_and_have_no_classes(regressor):
