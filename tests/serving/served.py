@@ -72,6 +72,7 @@ class Served:
     serving: Serving = field(default_factory=lambda: Serving(level=ServiceLevel(p95_ms=60_000)))
     """No version is too slow for a machine that is busy with tests."""
     canonical: tuple[Mapping[str, Any], ...] = ()
+    ledger_name: str = "ledger"
     answers: dict[int, list[float]] = field(default_factory=dict)
     """By version, what it says of its sample."""
 
@@ -85,7 +86,7 @@ class Served:
 
     @property
     def ledger_url(self) -> str:
-        return f"sqlite:///{self.folder / 'ledger.sqlite'}"
+        return f"sqlite:///{self.folder / self.ledger_name}.sqlite"
 
     @property
     def environ(self) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Loads:
 
     def __init__(self):
         self.loaded = []
-        self.wrong, self.broken = set(), set()
+        self.wrong = set()
+        self.unreachable = False
         self.specs = {}
 
     def load(self, supplied, line, refused, *, timed):
@@ -35,8 +36,9 @@ class Loads:
         for version in wanted_versions(supplied.assignment):
             if version in found.predictors or version in found.refused or supplied.assignment.off:
                 continue
-            if version in self.wrong | self.broken:
-                found.broken |= {version} & self.broken
+            if self.unreachable:
+                raise ConnectionError("a candidate could not be asked")
+            if version in self.wrong:
                 sequence = supplied.assignment.sequence
                 found.refused[version] = Refusal(version=version, sequence=sequence, reason="wrong")
                 continue
@@ -107,14 +109,14 @@ def test_what_was_carried_out_is_taken_up_again_at_the_next_start(world):
     assert again.slots.ready
 
 
-def test_a_server_whose_copy_was_changed_waits_for_another_one(world, caplog):
+def test_a_version_that_cannot_be_taken_up_again_is_not_refused_for_good(world):
     world.carry_out(1, 4)
     again = World(world.folder)
-    again.loads.broken = {4}
+    again.loads.wrong = {4}
     asyncio.run(again.swapper.restore())
     assert (again.slot.line, again.slot.sequence, again.slot.refused) == (None, 0, ())
     assert not again.slots.ready
-    again.loads.broken = set()
+    again.loads.wrong = set()
     assert again.carry_out(1, 4).champion.version == 4
 
 
@@ -127,6 +129,18 @@ def test_a_file_that_cannot_be_read_does_not_keep_other_models_from_serving(worl
     asyncio.run(again.swapper.restore())
     assert again.slot.line is not None
     assert "another cannot be taken up again" in caplog.text
+
+
+def test_a_server_that_could_not_ask_a_candidate_has_refused_nothing(world):
+    world.carry_out(1, 1)
+    world.loads.unreachable = True
+    with pytest.raises(ConnectionError):
+        world.carry_out(2, 2)
+    status = world.slot.status()
+    assert (status.sequence, status.champion.version, status.refused) == (1, 1, ())
+    assert world.kept().assignment.sequence == 1
+    world.loads.unreachable = False
+    assert world.carry_out(2, 2).champion.version == 2
 
 
 def test_what_was_refused_stays_so_over_a_restart(world):

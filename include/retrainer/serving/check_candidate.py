@@ -28,6 +28,9 @@ def why_not(address: tuple[str, int], path: str, spec: ServingSpec, checks: Chec
 
     It has to give what is expected of every canonical input, what it said of its sample when it was trained and, if
     `timed`, to answer single requests within the p95 that `serving.level` declares.
+
+    Raises:
+        ConnectionError: the server does not answer, which is not the version's fault.
     """
     try:
         with _Client(address, path, spec.version) as client:
@@ -36,8 +39,10 @@ def why_not(address: tuple[str, int], path: str, spec: ServingSpec, checks: Chec
                 failures = list(_latency_failures(client, spec, checks))
     except _NoAnswerError as error:
         failures = [f"a single prediction gets no answer: {error}"]
+    except TimeoutError:
+        failures = [f"an answer takes longer than {_TIMEOUT_SECONDS:g} s"]
     except (OSError, HTTPException) as error:
-        failures = [f"it could not be asked: {type(error).__name__}: {error}"]
+        raise ConnectionError(f"a candidate could not be asked: {type(error).__name__}: {error}") from error
     left = len(failures) - _MOST_NAMED
     return "; ".join(failures[:_MOST_NAMED]) + (f"; and {left} more" if left > 0 else "")
 

@@ -1,11 +1,11 @@
 """Bringing the versions of a wish into memory: those that are there stay, others are loaded and checked beside them."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from retrainer.contracts import Refusal
-from retrainer.errors import BadDataError, RetrainerError, UnsafeArtifactError
+from retrainer.errors import BadDataError, RetrainerError
 from retrainer.serving.candidate import Candidates
 from retrainer.serving.check_candidate import why_not
 from retrainer.serving.load_own_code import with_plain_names
@@ -19,11 +19,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Loaded:
-    """The versions that are in memory now, those that are not to serve, and those whose local copy is not intact."""
+    """The versions that are in memory now, and those that are not to serve."""
 
     predictors: dict[int, Predictor]
     refused: dict[int, Refusal]
-    broken: set[int] = field(default_factory=set)
 
 
 class Loader:
@@ -38,6 +37,9 @@ class Loader:
         """All versions that are `supplied`, besides those of the `line` that serves now and those in `refused`.
 
         While the model is switched off nothing is loaded that is not there. `timed`: the check looks at the time, too.
+
+        Raises:
+            ConnectionError: the server could not be asked, which says nothing about a version.
         """
         wish = supplied.assignment
         held = {each.spec.version: each for each in line.predictors()} if line is not None else {}
@@ -49,9 +51,8 @@ class Loader:
                 continue
             try:
                 found.predictors[version] = self._checked(self._folder / wish.model / name, timed=timed)
-            except UnsafeArtifactError as error:
-                found.broken.add(version)
-                self._refuse(found, supplied, version, str(error))
+            except ConnectionError:
+                raise
             except RetrainerError as error:
                 self._refuse(found, supplied, version, str(error))
             except Exception as error:  # noqa: BLE001 a saved model may raise anything when it is loaded

@@ -6,10 +6,12 @@ versions in it go when the last of them is done. What cannot be carried out is r
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,6 +24,9 @@ from retrainer.serving.slot import Line, Slot, Slots
 from retrainer.serving.supply.messages import Supplied, wanted_versions
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _AT_ONCE = 4
 """Models for which something is loaded and checked at the same time."""
@@ -48,9 +53,11 @@ class Swapper:
     async def carry_out(self, supplied: Supplied, *, restoring: bool = False) -> None:
         """Serve what is `supplied`, as far as that is possible, and keep for the next start what that is.
 
+        When `restoring` nothing is refused for good: what cannot be taken up is what the supply says next.
+
         Raises:
-            RetrainerError: neither a version nor a rule can be had of it.
-            OSError: it cannot be kept.
+            RetrainerError: the rule cannot be had.
+            OSError: candidates cannot be asked now, or there is no room to keep what is served.
         """
         wish = supplied.assignment
         async with self._locks.setdefault(wish.model, asyncio.Lock()):
@@ -63,9 +70,14 @@ class Swapper:
                 log.warning(message + " new one, delete %s and start again)", wish.model, wish.sequence, done, folder)
                 return
             loaded = await self._loaded(slot, supplied, restoring=restoring)
-            if restoring and wish.champion in loaded.broken:
-                return  # it is fetched again
-            await self._exchange(slot, supplied, loaded)
+            if restoring:
+                loaded.refused = {each.version: each for each in supplied.refused}
+                if wish.champion is not None and wish.champion not in loaded.predictors and not wish.off:
+                    return
+            kept = await self._exchange(slot, supplied, loaded)
+            if kept is not None and not restoring:
+                file = self._folder / wish.model / ASSIGNMENT_FILE
+                await self._in_thread(write_atomically, file, kept.to_json() + "\n")
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -75,11 +87,10 @@ class Swapper:
         """What is refused stays so for its entry of the ledger."""
         before = slot.refused if slot.sequence == supplied.assignment.sequence else ()
         refused = {each.version: each for each in (*before, *supplied.refused)}
-        load = partial(self._loader.load, supplied, slot.line, refused, timed=not restoring)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, load)
+        return await self._in_thread(self._loader.load, supplied, slot.line, refused, timed=not restoring)
 
-    async def _exchange(self, slot: Slot, supplied: Supplied, loaded: Loaded) -> None:
-        """Make the line that carries out what can be, and have it answer."""
+    async def _exchange(self, slot: Slot, supplied: Supplied, loaded: Loaded) -> Supplied | None:
+        """Make the line that carries out what can be, and have it answer; what is carried out now, if anything is."""
         old, versions = slot.line, loaded.predictors
         done = carried_out(
             supplied.assignment, old.assignment if old else None, loaded=versions, refused=loaded.refused
@@ -87,18 +98,18 @@ class Swapper:
         names = supplied.folders | {number: copy_name(number, each.spec.digest) for number, each in versions.items()}
         rule = done.champion if done.champion in versions else supplied.rule
         folder = self._folder / slot.model / names[rule] if rule in names else None
-        loop = asyncio.get_running_loop()
-        line = await loop.run_in_executor(self._threads, partial(make_line, done, old, versions, folder=folder))
+        line = await self._in_thread(make_line, done, old, versions, folder=folder)
         slot.sequence, slot.refused = supplied.assignment.sequence, tuple(loaded.refused.values())
         if line is None:
-            return
+            return None
         if old is None or old.assignment != done or [*old.predictors()] != [*line.predictors()]:
             self._put(slot, line)
         in_use = {rule, *wanted_versions(done)}
         folders = {version: name for version, name in names.items() if version in in_use}
-        kept = Supplied(assignment=done, folders=folders, refused=slot.refused, rule=rule)
-        file = self._folder / slot.model / ASSIGNMENT_FILE
-        await loop.run_in_executor(self._threads, write_atomically, file, kept.to_json() + "\n")
+        return Supplied(assignment=done, folders=folders, refused=slot.refused, rule=rule)
+
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
 
     def _put(self, slot: Slot, line: Line) -> None:
         """The swap. It happens between two requests, since both are on the event loop."""

@@ -29,6 +29,7 @@ class SupplyWatch:
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._newest: dict[str, Supplied] = {}
 
     @property
     def pid(self) -> int | None:
@@ -83,11 +84,22 @@ class SupplyWatch:
         task.add_done_callback(self._tasks.discard)
 
     async def _do(self, supplied: Supplied) -> None:
+        """Carry it out; where that is not possible now, try again until something else is said of the model."""
         wish = supplied.assignment
-        try:
-            await self._carry_out(supplied)
-        except Exception:
-            log.exception("entry %d of %s could not be carried out", wish.sequence, wish.model)
+        self._newest[wish.model] = supplied
+        pause = _FIRST_PAUSE_SECONDS
+        while self._newest[wish.model] is supplied:
+            try:
+                await self._carry_out(supplied)
+            except OSError as error:
+                log.warning("entry %d of %s is tried again in %g s: %s", wish.sequence, wish.model, pause, error)
+            except Exception:
+                log.exception("entry %d of %s could not be carried out", wish.sequence, wish.model)
+                return
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
