@@ -55,7 +55,12 @@ def contenders(world: Served) -> Iterator[tuple[Contender, Contender, Contender]
         {str(version): values[place] for version, values in world.answers.items()}
         for place in range(len(world.records))
     ]
-    environ = {**os.environ, **world.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environ = {
+        **os.environ,
+        **world.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true",  # MLflow loads a skops file only then; Retrainer never does
+    }
     retrainer = [sys.executable, "-m", "retrainer.cli.main", "serve", "--port", str(ports[0])]
     empty = [sys.executable, str(FOLDER / "empty_route.py"), str(ports[1])]
     with ExitStack() as stack:
@@ -92,7 +97,8 @@ def swapped(world: Served, server: Contender, *, swaps: int) -> dict[str, Figure
     requests = sum(outcome.requests for outcome in outcomes)
     failed = sum(outcome.failed + outcome.wrong for outcome in outcomes)
     slowest = max(times)
-    what = f"failed or mixed-up answers among {requests:,} during {swaps} swaps"
+    errors = [error for outcome in outcomes for error in outcome.errors][:1]
+    what = f"failed or mixed-up answers among {requests:,} during {swaps} swaps" + "".join(f": {e}" for e in errors)
     return {
         "swap_failed_requests": _figure(float(failed), "requests", 0, "lower", what),
         "swap_seconds": _figure(

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 import msgspec
@@ -50,19 +52,29 @@ class Contender:
 @contextmanager
 def serving(command: Sequence[str], *, port: int, alive: str, environ: Mapping[str, str]) -> Iterator[None]:
     """A server's process and its children, for the length of a `with` block, once `alive` answers with 200."""
-    process = subprocess.Popen(
-        on_core(SERVER_CORE, command), env=dict(environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(on_core(SERVER_CORE, command), env=dict(environ), stdout=log, stderr=log)
+        try:
+            _wait(process, f"http://127.0.0.1:{port}{alive}", log)
+            yield
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children."""
     try:
-        _wait(process, f"http://127.0.0.1:{port}{alive}")
-        yield
-    finally:
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        process.terminate()
-        _, left = psutil.wait_procs(family, timeout=15)
-        for each in left:
-            each.kill()
-        process.wait()
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    _, left = psutil.wait_procs(family, timeout=15)
+    for each in left:
+        each.kill()
 
 
 def on_core(core: int, command: Sequence[str]) -> list[str]:
@@ -71,11 +83,13 @@ def on_core(core: int, command: Sequence[str]) -> list[str]:
     return ["taskset", "-c", str(cores[core % len(cores)]), *command]
 
 
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the server of {url} ended with status {process.returncode}")
+            log.seek(0)
+            said = log.read().decode(errors="replace")[-2000:]
+            raise RuntimeError(f"the server of {url} ended with status {process.returncode}: {said}")
         try:
             if httpx.get(url, trust_env=False, timeout=5).status_code == httpx.codes.OK:
                 return

@@ -37,7 +37,9 @@ class Served:
 
     def bodies(self) -> list[str]:
         """A request of one record each, with every value that the model reads."""
-        rows = json.loads(self.records.to_json(orient="records", date_format="iso", date_unit="us"))
+        rows = json.loads(
+            self.records.to_json(orient="records", date_format="iso", date_unit="us", double_precision=15)
+        )
         return [json.dumps({"records": [row]}) for row in rows]
 
     def mlflow_bodies(self) -> list[str]:
@@ -45,7 +47,10 @@ class Served:
         naive = self.records.assign(
             **{name: self.records[name].dt.tz_localize(None) for name in self.records.select_dtypes("datetimetz")}
         )
-        rows = [naive.iloc[[place]].to_json(orient="split", date_format="iso", index=False) for place in range(RECORDS)]
+        rows = [
+            naive.iloc[[place]].to_json(orient="split", date_format="iso", index=False, double_precision=15)
+            for place in range(RECORDS)
+        ]
         return [json.dumps({"dataframe_split": json.loads(row)}) for row in rows]
 
     @contextmanager
