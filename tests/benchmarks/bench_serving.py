@@ -69,7 +69,7 @@ def contenders(world: Served) -> Iterator[tuple[Contender, Contender, Contender]
         for port, command, alive in zip(
             ports, (retrainer, empty, mlflow), ("/health/ready", "/openapi.json", "/ping"), strict=True
         ):
-            stack.enter_context(serving(command, port=port, alive=alive, environ=environ))
+            stack.enter_context(serving(command, folder=world.world.home, port=port, alive=alive, environ=environ))
         newest = [{"*": each[str(max(world.answers))]} for each in right]
         yield (
             Contender("retrainer", ports[0], f"/v1/models/{NAME}/predict", world.bodies(), right, "retrainer"),

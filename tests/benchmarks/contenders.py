@@ -50,10 +50,12 @@ class Contender:
 
 
 @contextmanager
-def serving(command: Sequence[str], *, port: int, alive: str, environ: Mapping[str, str]) -> Iterator[None]:
-    """A server's process and its children, for the length of a `with` block, once `alive` answers with 200."""
+def serving(
+    command: Sequence[str], *, folder: Path, port: int, alive: str, environ: Mapping[str, str]
+) -> Iterator[None]:
+    """A server's process in `folder`, with its children, for a `with` block, once `alive` answers with 200."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(on_core(SERVER_CORE, command), env=dict(environ), stdout=log, stderr=log)
+        process = subprocess.Popen(on_core(SERVER_CORE, command), env=dict(environ), cwd=folder, stdout=log, stderr=log)
         try:
             _wait(process, f"http://127.0.0.1:{port}{alive}", log)
             yield
