@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -87,7 +87,8 @@ def trained_twice(home: Path) -> Served:
     loaded: dict[int, LoadedModel] = {}
     for number, signal in enumerate((1.0, 3.0), start=1):
         as_of = FIRST + timedelta(days=20 + number)
-        world.release(as_of, world.features(as_of, rows_a_day=400, signal=signal, seed=number))
+        with chdir(home):  # MLflow without a server keeps artifacts in the working folder
+            world.release(as_of, world.features(as_of, rows_a_day=400, signal=signal, seed=number))
         registered = world.versions.get(number)
         assert registered is not None
         loaded[number] = load_model(registered.source, digest=registered.digest)
