@@ -130,6 +130,7 @@ def _be_trial(folder: Path, output: int, parent: int) -> NoReturn:
     try:
         die_with_parent(parent)
         prefer_as_victim()
+        gc.disable()  # it would copy the memory that is shared with the host
         for subject, find in (("rule", _rule_problem), ("model", _model_problem)):
             os.write(output, _line(subject, folder, find))
         os._exit(0)
