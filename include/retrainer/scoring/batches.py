@@ -43,17 +43,17 @@ class Scorer:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredTable:
     """What the Delta table has of the partitions now: its version, their rows, the stamp of each that has rows.
     `replaced` are those that were not there before as they are now."""
 
-    table_version: int
+    version: int
     rows: int
     stamps: dict[str, Stamp]
     replaced: tuple[str, ...]
 
 
-def score(rows: Unscored, scorer: Scorer, uri: str) -> Scored:
+def score(rows: Unscored, scorer: Scorer, uri: str) -> ScoredTable:
     """Score the rows and replace their partitions of the Delta table at `uri` by them, in one commit.
 
     Each row keeps the columns of the feature table, label apart, and gets those of STAMPED. A partition that has the
@@ -79,7 +79,7 @@ def score(rows: Unscored, scorer: Scorer, uri: str) -> Scored:
     stamps = {key: scorer.stamp if key in changed else there[key] for key in rows.keys if counts.get(key, 0)}
     done = sum(counts.get(key, 0) for key in changed)
     _LOG.info("%d of %d rows scored by v%d, into %s", done, sum(counts.values()), scorer.stamp.version, uri)
-    return Scored(int(table.version()), sum(counts.values()), stamps, changed)
+    return ScoredTable(int(table.version()), sum(counts.values()), stamps, changed)
 
 
 def _check_columns(features: pa.Schema, scorer: Scorer) -> None:

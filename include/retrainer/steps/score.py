@@ -18,7 +18,7 @@ from retrainer.exporting import OnnxModel
 from retrainer.ledger import Ledger
 from retrainer.registry import RUNTIME, Version, Versions, load_model
 from retrainer.saved import LoadedModel
-from retrainer.scoring import Predict, Scorer, Stamp, Unscored, score, scored_uri
+from retrainer.scoring import Predict, ScoredTable, Scorer, Stamp, Unscored, score, scored_uri
 from retrainer.snapshots import connect, open_view
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.tracking import connect_tracking
@@ -50,27 +50,32 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
         return Scored(model=config.name, interval=request.interval, skipped=reason)
     version = _champion(Versions(connect_tracking(settings), config.name), now)
     model = load_model(version.source, digest=version.digest)
-    trained_until = model.facts.training.end
-    if trained_until > request.interval.start:
-        log.warning("v%d learned from rows up to %s: it may know the answers", version.version, trained_until)
-    own = features.table.model_copy(update={"window": request.interval})
-    scorer = Scorer(model.facts.columns, _predict(model, version), _stamp(request, features.table, version))
+    if model.facts.training.end > request.interval.start:
+        log.warning(
+            "v%d learned from rows up to %s: it may know the answers", version.version, model.facts.training.end
+        )
+    scorer = Scorer(model.facts.columns, predict_by(model, version), _stamp(request, features.table, version))
     uri = scored_uri(settings.data_uri, config.name)
-    with connect(memory_mb=MEMORY_MB) as connection:
-        open_view(connection, own, "unscored")
-        scored = score(Unscored(connection, "unscored", [request.interval.key]), scorer, uri)
-    stamp = scored.stamps.get(request.interval.key)
-    return Scored(
+    table = score_table(features.table.model_copy(update={"window": request.interval}), scorer, uri)
+    result = Scored(
         model=config.name,
         interval=request.interval,
-        table=TableVersion(uri=uri, version=scored.table_version),
-        rows=scored.rows,
-        version=stamp.version if stamp else None,
-        run_id=stamp.run_id if stamp else None,
-        scored_at=stamp.scored_at if stamp else None,
-        trained_until=trained_until if stamp else None,
-        replaced=bool(scored.replaced),
+        table=TableVersion(uri=uri, version=table.version),
+        rows=table.rows,
+        replaced=bool(table.replaced),
     )
+    stamp = table.stamps.get(request.interval.key)
+    if stamp is None:
+        return result
+    stamped = {"version": stamp.version, "run_id": stamp.run_id, "scored_at": stamp.scored_at}
+    return result.model_copy(update=stamped | {"trained_until": model.facts.training.end})
+
+
+def score_table(interval: TableRef, scorer: Scorer, uri: str) -> ScoredTable:
+    """Score the rows of a feature table, pinned for one interval, into the Delta table at `uri`."""
+    with connect(memory_mb=MEMORY_MB) as connection:
+        open_view(connection, interval, "unscored")
+        return score(Unscored(connection, "unscored", [interval.window.key]), scorer, uri)
 
 
 def _reason_to_skip(now: Standing) -> str:
@@ -102,7 +107,7 @@ def _runtime(version: Version) -> str:
     return version.tags.get(RUNTIME, "scikit-learn")
 
 
-def _predict(model: LoadedModel, version: Version) -> Predict:
+def predict_by(model: LoadedModel, version: Version) -> Predict:
     """The version as a server has it: ONNX after its own row_features where both say the same, or its pipeline."""
     if _runtime(version) != "onnx" or model.onnx is None:
         return _pipeline(model)

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from retrainer.columns import Columns
 from retrainer.contracts.columns import INTERVAL, KNOWN_AT, LABEL, TIME
-from retrainer.scoring import Predict, Scored, Scorer, Stamp, Unscored, score
+from retrainer.scoring import Predict, ScoredTable, Scorer, Stamp, Unscored, score
 
 MOMENT = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,9 @@ def scorer(of: Stamp | None = None, *, reads: tuple[str, ...] = ("amount",), pre
     return Scorer(reads, predict or twice_the_amount, of or stamp())
 
 
-def score_rows(rows: pa.Table, uri: Path, by: Scorer | None = None, *, keys: tuple[str, ...] = (DAYS[0],)) -> Scored:
+def score_rows(
+    rows: pa.Table, uri: Path, by: Scorer | None = None, *, keys: tuple[str, ...] = (DAYS[0],)
+) -> ScoredTable:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", rows)

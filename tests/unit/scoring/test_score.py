@@ -59,7 +59,7 @@ def test_the_same_again_makes_no_new_version_and_keeps_the_first_stamp(uri: Path
     again = score_rows(feature_rows(), uri, scorer(stamp(run_id="cleared", at=START + timedelta(days=9))))
 
     assert again.replaced == ()
-    assert (again.table_version, again.rows, again.stamps) == (first.table_version, 3, first.stamps)
+    assert (again.version, again.rows, again.stamps) == (first.version, 3, first.stamps)
 
 
 def test_another_version_replaces_the_partition_and_stamps_it(uri: Path) -> None:
@@ -103,13 +103,13 @@ def test_an_interval_without_rows_is_empty_afterwards_and_then_left_alone(uri: P
 
     assert stored(uri) == []
     assert (emptied.rows, emptied.stamps, emptied.replaced) == (0, {}, (DAYS[0],))
-    assert (again.replaced, again.table_version) == ((), emptied.table_version)
+    assert (again.replaced, again.version) == ((), emptied.version)
 
 
 def test_no_rows_at_all_make_an_empty_table(uri: Path) -> None:
     scored = score_rows(feature_rows().slice(0, 0), uri)
 
-    assert (scored.table_version, scored.rows, scored.replaced) == (0, 0, ())
+    assert (scored.version, scored.rows, scored.replaced) == (0, 0, ())
     assert stored(uri) == []
 
 
