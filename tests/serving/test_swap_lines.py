@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 from retrainer.contracts import Assignment, Refusal
+from retrainer.serving import swap
 from retrainer.serving.loading import Loaded
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, SPEC_FILE, copy_name, seal
 from retrainer.serving.metrics import Metrics
@@ -208,6 +209,24 @@ def test_the_metrics_and_the_log_say_who_answers(world, caplog):
     text = world.metrics.render().decode()
     assert 'retrainer_swaps_total{model="flight_delay"} 2.0' in text
     assert 'retrainer_served_version{model="flight_delay"} 0.0' in text
+
+
+def test_what_cannot_be_kept_is_served_all_the_same(world, caplog):
+    world.carry_out(1, 1)
+    file = world.folder / MODEL / ASSIGNMENT_FILE
+    file.unlink()
+    file.mkdir()  # in the way of the file
+    assert world.carry_out(2, 2).champion.version == 2
+    assert "cannot be written" in caplog.text
+
+
+def test_an_entry_is_said_to_be_carried_out_only_when_it_would_be_after_a_restart(world, monkeypatch):
+    seen = []
+    write = swap.write_atomically
+    monkeypatch.setattr(swap, "write_atomically", lambda *args: (seen.append(world.slot.sequence), write(*args)))
+    world.carry_out(1, 1)
+    world.carry_out(2, 2)
+    assert seen == [0, 1]
 
 
 def test_what_is_kept_names_only_copies_that_are_in_use(world):

@@ -57,7 +57,7 @@ class Swapper:
 
         Raises:
             RetrainerError: the rule cannot be had.
-            OSError: candidates cannot be asked now, or there is no room to keep what is served.
+            OSError: candidates cannot be asked now.
         """
         wish = supplied.assignment
         async with self._locks.setdefault(wish.model, asyncio.Lock()):
@@ -74,10 +74,7 @@ class Swapper:
                 loaded.refused = {each.version: each for each in supplied.refused}
                 if wish.champion is not None and wish.champion not in loaded.predictors and not wish.off:
                     return
-            kept = await self._exchange(slot, supplied, loaded)
-            if kept is not None and not restoring:
-                file = self._folder / wish.model / ASSIGNMENT_FILE
-                await self._in_thread(write_atomically, file, kept.to_json() + "\n")
+            await self._exchange(slot, supplied, loaded, keep=not restoring)
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -89,24 +86,35 @@ class Swapper:
         refused = {each.version: each for each in (*before, *supplied.refused)}
         return await self._in_thread(self._loader.load, supplied, slot.line, refused, timed=not restoring)
 
-    async def _exchange(self, slot: Slot, supplied: Supplied, loaded: Loaded) -> Supplied | None:
-        """Make the line that carries out what can be, and have it answer; what is carried out now, if anything is."""
+    async def _exchange(self, slot: Slot, supplied: Supplied, loaded: Loaded, *, keep: bool) -> None:
+        """Make the line that carries out what can be, and have it answer.
+
+        It is kept first: what the server says that it serves, it serves after any end of this process too.
+        """
         old, versions = slot.line, loaded.predictors
-        done = carried_out(
-            supplied.assignment, old.assignment if old else None, loaded=versions, refused=loaded.refused
-        )
+        before = old.assignment if old else None
+        done = carried_out(supplied.assignment, before, loaded=versions, refused=loaded.refused)
         names = supplied.folders | {number: copy_name(number, each.spec.digest) for number, each in versions.items()}
         rule = done.champion if done.champion in versions else supplied.rule
         folder = self._folder / slot.model / names[rule] if rule in names else None
         line = await self._in_thread(make_line, done, old, versions, folder=folder)
-        slot.sequence, slot.refused = supplied.assignment.sequence, tuple(loaded.refused.values())
-        if line is None:
-            return None
-        if old is None or old.assignment != done or [*old.predictors()] != [*line.predictors()]:
+        refused = tuple(loaded.refused.values())
+        if line is not None and keep:
+            in_use = {rule, *wanted_versions(done)}
+            folders = {version: name for version, name in names.items() if version in in_use}
+            await self._in_thread(self._keep, Supplied(assignment=done, folders=folders, refused=refused, rule=rule))
+        slot.sequence, slot.refused = supplied.assignment.sequence, refused
+        if line is not None and (old is None or before != done or [*old.predictors()] != [*line.predictors()]):
             self._put(slot, line)
-        in_use = {rule, *wanted_versions(done)}
-        folders = {version: name for version, name in names.items() if version in in_use}
-        return Supplied(assignment=done, folders=folders, refused=slot.refused, rule=rule)
+
+    def _keep(self, supplied: Supplied) -> None:
+        file = self._folder / supplied.assignment.model / ASSIGNMENT_FILE
+        try:
+            write_atomically(file, supplied.to_json() + "\n")
+        except OSError as error:
+            log.error(
+                "%s cannot be written; after a restart the server begins with what it kept before: %s", file, error
+            )
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
