@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ _NOT_OURS = ("RETRAINER_", "FORCE_COLOR", "TERM", "TTY_")
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """v1 in production again after a rollback from v2, which was approved; v3 and v4 rejected, v3 archived.
 
     v1 went through every step, so it has a report and a card. Before v4 somebody moved an alias by hand.
@@ -39,7 +39,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Releases]:
         releases.deploy(releases.register(promote=False))
         releases.rollback(reason="complaints\nfrom \x1b[31mthe gate", actor="grace")
         releases.append("archive", 3)
-        yield releases
+        return releases
     finally:
         os.chdir(before)
 

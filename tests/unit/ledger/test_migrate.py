@@ -20,6 +20,7 @@ from retrainer.errors import ConfigurationError
 from retrainer.ledger import Ledger
 from retrainer.ledger.schema import HEAD, REVISIONS, metadata, version_table
 from tests.unit.ledger.entries import MODEL, new_entry
+from tests.worlds import PROJECT
 
 OLDER = """
 CREATE TABLE releases (
@@ -166,7 +167,9 @@ def test_processes_that_open_the_same_database_at_once_all_succeed(database_url,
         older_ledger(database_url)
     command = [sys.executable, "-c", OPEN_AND_APPEND, database_url]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen([*command, f"process {number}"], env=os.environ, **pipes) for number in range(4)]
+    processes = [
+        subprocess.Popen([*command, f"process {number}"], env=os.environ, cwd=PROJECT, **pipes) for number in range(4)
+    ]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:
