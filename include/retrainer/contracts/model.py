@@ -144,8 +144,8 @@ class Scored(Contract):
     """Result of score: the partition of the interval in the table of batch predictions.
 
     `version`, `run_id` and `scored_at` are stamped on its rows: those of an earlier run, where that had scored the same
-    rows by the same version (`replaced` is false). All three are null where the interval has no rows, and where nothing
-    was scored: `skipped` says why.
+    rows by the same version (`replaced` is false). They are null where the interval has no rows, and where nothing was
+    scored: `skipped` says why.
     """
 
     model: str

@@ -1,7 +1,6 @@
 """The Delta table of batch predictions: partitions replaced in one commit, the others and their columns kept."""
 
 import json
-import logging
 from collections.abc import Sequence
 
 import duckdb
@@ -15,7 +14,6 @@ from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import BadDataError, StoreConflictError
 from retrainer.scoring.columns import STAMPED, Stamp
 
-_LOG = logging.getLogger(__name__)
 _PARTITIONS = "retrainer.partitions"
 _TRIES = 20
 

@@ -50,25 +50,24 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
         return Scored(model=config.name, interval=request.interval, skipped=reason)
     version = _champion(Versions(connect_tracking(settings), config.name), now)
     model = load_model(version.source, digest=version.digest)
-    if model.facts.training.end > request.interval.start:
-        log.warning(
-            "v%d learned from rows up to %s: it may know the answers", version.version, model.facts.training.end
-        )
+    trained_until = model.facts.training.end
+    if trained_until > request.interval.start:
+        log.warning("v%d learned from rows up to %s: it may know the answers", version.version, trained_until)
     scorer = Scorer(model.facts.columns, predict_by(model, version), _stamp(request, features.table, version))
     uri = scored_uri(settings.data_uri, config.name)
     table = score_table(features.table.model_copy(update={"window": request.interval}), scorer, uri)
-    result = Scored(
+    stamp = table.stamps.get(request.interval.key)
+    return Scored(
         model=config.name,
         interval=request.interval,
         table=TableVersion(uri=uri, version=table.version),
         rows=table.rows,
         replaced=bool(table.replaced),
+        version=stamp and stamp.version,
+        run_id=stamp and stamp.run_id,
+        scored_at=stamp and stamp.scored_at,
+        trained_until=stamp and trained_until,
     )
-    stamp = table.stamps.get(request.interval.key)
-    if stamp is None:
-        return result
-    stamped = {"version": stamp.version, "run_id": stamp.run_id, "scored_at": stamp.scored_at}
-    return result.model_copy(update=stamped | {"trained_until": model.facts.training.end})
 
 
 def score_table(interval: TableRef, scorer: Scorer, uri: str) -> ScoredTable:
@@ -81,7 +80,7 @@ def score_table(interval: TableRef, scorer: Scorer, uri: str) -> ScoredTable:
 def _reason_to_skip(now: Standing) -> str:
     if now.champion is None:
         return "no version is in production yet"
-    return f"the model is switched off (entry {now.sequence} of the ledger is the last)" if now.off else ""
+    return "the model is switched off" if now.off else ""
 
 
 def _champion(versions: Versions, now: Standing) -> Version:
