@@ -2,6 +2,7 @@
 
 from retrainer.deployment.level import broken_level, in_numbers
 from retrainer.deployment.progress import Progress, is_wanted, progress
+from retrainer.deployment.recorded import recorded_digest
 from retrainer.deployment.rules import Challenger, Plan, plan_release, way_of
 from retrainer.deployment.standing import Standing, percent_of, standing, standings
 
@@ -16,6 +17,7 @@ __all__ = [
     "percent_of",
     "plan_release",
     "progress",
+    "recorded_digest",
     "standing",
     "standings",
     "way_of",

@@ -1,11 +1,9 @@
 """A registered version as a folder that answers on its own: only one whose ONNX model was shown to be equal."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Entry
-from retrainer.deployment import standing
+from retrainer.deployment import recorded_digest, standing
 from retrainer.errors import ConfigurationError
 from retrainer.exporting.edge import write_edge
 from retrainer.ledger import Ledger
@@ -33,13 +31,7 @@ def export_edge(settings: RuntimeSettings, model: str, *, version: int | None, t
     if registered.tags.get(RUNTIME) != "onnx":
         why = registered.tags.get(RUNTIME_NOTE, "it was registered by an older version of Retrainer")
         raise ConfigurationError(f"v{number} of {model} has no ONNX model that is known to equal scikit-learn: {why}")
-    check_digest(registered, recorded=_recorded_digest(entries, number))
+    check_digest(registered, recorded=recorded_digest(entries, number))
     with model_files(registered.source, digest=registered.digest) as files:
         write_edge(files, to, version=number, digest=registered.digest)
     return number
-
-
-def _recorded_digest(entries: Sequence[Entry], version: int) -> str | None:
-    """What the ledger says that the digest of a version's files is."""
-    said = (entry.evidence.get("artifact_digest") for entry in entries if entry.version == version)
-    return next((str(digest) for digest in said if digest), None)

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Entry, NewEntry, Release, StepRequest, digest_json
-from retrainer.deployment import standing
+from retrainer.deployment import recorded_digest, standing
 from retrainer.deployment.server import ModelServer
 from retrainer.errors import BadDataError, UnsafeArtifactError
 from retrainer.ledger import Ledger
@@ -113,15 +113,9 @@ class _Move:
 def _checked(move: _Move, ledger: Ledger, tracking: Tracking) -> _Move:
     """The move, once its target was loaded and gave what it gave before."""
     model, number = move.seen.model, move.target.version
-    entries = [entry for entry in ledger.entries(model) if entry.version == number]
-    recorded = next((str(entry.evidence["artifact_digest"]) for entry in entries if _names_digest(entry)), None)
     try:
-        checks = check_reproduces(move.target, recorded=recorded)
+        checks = check_reproduces(move.target, recorded=recorded_digest(ledger.entries(model), number))
     except (BadDataError, UnsafeArtifactError) as error:
         text = f"{model} was not rolled back: {error.args[0]}. {move.seen.would_do(but=number)}"
         raise type(error)(text, hint=error.hint) from error
     return replace(move, checks=checks, version_url=tracking.version_url(model, number))
-
-
-def _names_digest(entry: Entry) -> bool:
-    return bool(entry.evidence.get("artifact_digest"))

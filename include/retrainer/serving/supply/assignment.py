@@ -27,12 +27,6 @@ def assignment_of(model: str, entries: Sequence[Entry]) -> Assignment:
     )
 
 
-def recorded_digest(entries: Sequence[Entry], version: int) -> str | None:
-    """The digest of the files of a version that the ledger knows; None where it knows none."""
-    digest = _evidence(entries, version, "artifact_digest")
-    return digest if isinstance(digest, str) and digest else None
-
-
 def _evidence(entries: Sequence[Entry], version: int | None, key: str) -> JsonValue:
     """What the newest entry about `version` that knows `key` says."""
     about = (entry.evidence.get(key) for entry in reversed(entries) if entry.version == version)

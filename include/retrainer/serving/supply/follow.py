@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from retrainer.contracts import Assignment, Entry, Refusal
+from retrainer.deployment import recorded_digest
 from retrainer.errors import RetrainerError, UnsafeArtifactError
 from retrainer.ledger import Ledger
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, verify
-from retrainer.serving.supply.assignment import assignment_of, recorded_digest
+from retrainer.serving.supply.assignment import assignment_of
 from retrainer.serving.supply.copies import Copies, Provided, Wanted
 from retrainer.serving.supply.messages import Supplied, wanted_versions
 from retrainer.serving.supply.outages import Outages
