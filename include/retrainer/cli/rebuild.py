@@ -1,22 +1,18 @@
 """`retrainer rebuild`: train a registered version again from its registry entry, and say match or mismatch."""
 
-import logging
 import sys
-import uuid
-from datetime import UTC, datetime, timedelta
 
 import click
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from retrainer.cli.asked import asked_now, run_step
 from retrainer.cli.records import named, one_line, parse_version, read_settings, show
 from retrainer.config.declaration import Limits as DeclaredLimits
-from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import Interval, Rebuild, RebuildCheck, StepRequest
-from retrainer.errors import ConfigurationError, RetrainerError
+from retrainer.contracts import Rebuild, RebuildCheck
+from retrainer.errors import ConfigurationError
 from retrainer.runtimes.limits import Limits
-from retrainer.runtimes.process import ProcessRuntime
 
 EXIT_MISMATCH = 1
 
@@ -45,9 +41,9 @@ def rebuild(model_version: str, *, as_json: bool, memory_mb: int, timeout_minute
     model, at, text = model_version.partition("@")
     if not model or not at:
         raise ConfigurationError(f"name a version, such as {model or 'flight_delay'}@7, got {model_version!r}")
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s", stream=sys.stderr)
+    request = asked_now("rebuild", model, {"version": parse_version(text)})
     limits = Limits(memory_mb=memory_mb, time_seconds=timeout_minutes * 60)
-    rebuilt = _run(_request(model, parse_version(text)), read_settings(), limits)
+    rebuilt = run_step(request, read_settings(), limits, Rebuild, verbose=verbose)
     if as_json:
         click.echo(rebuilt.model_dump_json(indent=2))
     else:
@@ -55,34 +51,6 @@ def rebuild(model_version: str, *, as_json: bool, memory_mb: int, timeout_minute
         click.echo(_verdict(rebuilt))
     if not rebuilt.matches:
         sys.exit(EXIT_MISMATCH)
-
-
-def _request(model: str, version: int) -> StepRequest:
-    """Interval and as_of only say when it was asked for: those of the training are in the registry."""
-    now = datetime.now(UTC)
-    return StepRequest(
-        step="rebuild",
-        model=model,
-        config={},
-        params={"version": version},
-        interval=Interval(start=now - timedelta(days=1), end=now),
-        as_of=now,
-        seed=0,
-        run_id=f"cli__{uuid.uuid4()}",
-    )
-
-
-def _run(request: StepRequest, settings: RuntimeSettings, limits: Limits) -> Rebuild:
-    """Run the step as Airflow's tasks do: forked from the step host where there is one, else as a plain process."""
-    runtime = ProcessRuntime(
-        environment=settings.child_environment(), socket_path=settings.step_host_socket, limits=limits
-    )
-    outcome = runtime.run(request, logging.getLogger(__name__).info)
-    try:
-        return Rebuild.model_validate(outcome.require_result(request.step))
-    except RetrainerError as error:
-        error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
-        raise
 
 
 def _table(rebuilt: Rebuild) -> Table:
