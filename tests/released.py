@@ -1,5 +1,7 @@
 """Versions of one model without a training for each: one real artifact, registered as often as a test needs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +12,9 @@ from pydantic import JsonValue
 from retrainer.config.serving import Serving
 from retrainer.contracts import Action, Approval, Decision, NewEntry, Registration, Release, StepRequest, TrainedModel
 from retrainer.deployment import Standing, standing
-from retrainer.registry import DIGEST
+from retrainer.registry import DIGEST, model_files
 from retrainer.steps import deploy, rollback
+from retrainer.steps.tracking import connect_tracking
 from tests.worlds import World, small_config
 
 FIRST = datetime.fromisoformat("2013-06-03T04:00:00+00:00")
@@ -38,6 +41,13 @@ class Releases:
         """The same model with what it declares about serving, and the address of a server."""
         config = self.world.config.model_copy(update={"serving": serving})
         return replace(self, world=replace(self.world, config=config, serving_uri=uri))
+
+    @contextmanager
+    def files(self) -> Iterator[Path]:
+        """A copy of the trained model's files, whichever registry this process was connected to before."""
+        connect_tracking(self.world.settings)
+        with model_files(self.trained.model_uri, digest=self.trained.artifact_digest) as folder:
+            yield folder
 
     @property
     def now(self) -> Standing:

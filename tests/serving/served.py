@@ -23,7 +23,7 @@ from retrainer.config.serving import ServiceLevel, Serving
 from retrainer.contracts import Action, ModelStatus, NewEntry, ServingRuntime
 from retrainer.deployment import standings
 from retrainer.ledger import Ledger
-from retrainer.registry import DIGEST, RUNTIME, RUNTIME_NOTE, Versions, model_files
+from retrainer.registry import DIGEST, RUNTIME, RUNTIME_NOTE, Versions
 from retrainer.saved import digest_files, load_saved, read_facts, read_sample
 from retrainer.serving.supply.describe import record_fields, sample_of
 from retrainer.steps.tracking import connect_tracking
@@ -113,7 +113,7 @@ class Served:
         artifacts = self.folder / "artifacts" / self.model
         folder = artifacts / str(len(list(artifacts.glob("*"))) + 1)
         trained = self.releases.trained
-        with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+        with self.releases.files() as files:
             shutil.copytree(files, folder, ignore=shutil.ignore_patterns("__pycache__"))
         self._declare(folder, self.serving.model_dump(mode="json") | serving if declared else None)
         edit(folder)
@@ -168,8 +168,7 @@ class Served:
 
     def records(self, count: int = 3) -> list[dict[str, Any]]:
         """The first records of the sample that the trained model comes with."""
-        trained = self.releases.trained
-        with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+        with self.releases.files() as files:
             inputs, outputs = read_sample(files)
             fields = record_fields(ModelConfig.model_validate(read_facts(files).declaration), columns_of(inputs))
             return list(sample_of(fields, columns_of(inputs), outputs).records[:count])

@@ -50,7 +50,7 @@ def both(trained_model: "Releases", tmp_path_factory: pytest.TempPathFactory) ->
     import mlflow.pyfunc
     from mlflow.pyfunc import scoring_server
 
-    from retrainer.registry import DIGEST, RUNTIME, Version, model_files
+    from retrainer.registry import DIGEST, RUNTIME, Version
     from retrainer.saved import read_sample
     from retrainer.serving.local_copy import seal
     from retrainer.serving.predictor import load_predictor
@@ -58,7 +58,7 @@ def both(trained_model: "Releases", tmp_path_factory: pytest.TempPathFactory) ->
 
     folder = tmp_path_factory.mktemp("both")
     trained = trained_model.trained
-    with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+    with trained_model.files() as files:
         shutil.copytree(files, folder / "files")
     tags = {DIGEST: trained.artifact_digest, RUNTIME: "onnx"}
     write_copy(folder / "files", folder / "copy", Version("flight_delay", 1, "", "", tags))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from retrainer.errors import BadDataError, UnsafeArtifactError
-from retrainer.registry import DIGEST, RUNTIME, Version, model_files
+from retrainer.registry import DIGEST, RUNTIME, Version
 from retrainer.serving.local_copy import read_checks, seal, verify
 from retrainer.serving.predictor import OnnxPredictor, SklearnPredictor, complete, load_predictor, missing_values
 from retrainer.serving.records import RecordParser
@@ -21,7 +21,7 @@ from retrainer.serving.supply.describe import write_copy
 def copies(trained_model, tmp_path_factory):
     """The local copies of one trained model, by what it is served with."""
     folder, trained = tmp_path_factory.mktemp("copies"), trained_model.trained
-    with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+    with trained_model.files() as files:
         for place, runtime in enumerate(("onnx", "scikit-learn"), start=1):
             tags = {DIGEST: trained.artifact_digest, RUNTIME: runtime}
             write_copy(files, folder / runtime, Version("flight_delay", place, trained.model_uri, trained.run_id, tags))

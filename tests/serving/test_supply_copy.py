@@ -8,7 +8,7 @@ import pytest
 from retrainer.config.load import load_declaration
 from retrainer.config.serving import Serving
 from retrainer.errors import BadDataError
-from retrainer.registry import DIGEST, Version, model_files
+from retrainer.registry import DIGEST, Version
 from retrainer.serving.supply.describe import record_fields, sample_of, write_copy
 from tests.worlds import PROJECT
 
@@ -87,8 +87,7 @@ def test_a_row_that_nobody_could_send_is_left_out_of_the_sample():
 
 
 def test_a_version_that_was_saved_without_its_declaration_is_refused(trained_model, tmp_path):
-    trained = trained_model.trained
-    with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+    with trained_model.files() as files:
         facts = files / "extra_files" / "retrainer.json"
         content = json.loads(facts.read_text())
         facts.write_text(json.dumps({key: value for key, value in content.items() if key != "declaration"}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retrainer.registry import DIGEST, RUNTIME, Version, model_files
+from retrainer.registry import DIGEST, RUNTIME, Version
 from retrainer.runtimes.environment import step_environment
 from retrainer.serving.local_copy import seal
 from retrainer.serving.supply.describe import write_copy
@@ -23,7 +23,7 @@ PROGRAM = Path(__file__).with_name("try_out.py")
 def copy(trained_model, tmp_path_factory):
     """An intact local copy, whose rule does without the features."""
     trained, folder = trained_model.trained, tmp_path_factory.mktemp("trial") / "v1"
-    with model_files(trained.model_uri, digest=trained.artifact_digest) as files:
+    with trained_model.files() as files:
         version = Version("flights", 1, "", "", {DIGEST: trained.artifact_digest, RUNTIME: "onnx"})
         write_copy(files, folder, version)
     first(folder, "return np.full(len(columns['carrier']), 0.5)", file=RULE)

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from retrainer.registry import DIGEST, model_files
+from retrainer.registry import DIGEST
 from retrainer.saved import digest_files
 from tests.released import Releases, as_of
 from tests.unit.cli.commands import call
@@ -73,7 +73,7 @@ def state(releases: Releases) -> tuple[list[tuple[str, int]], dict[str, int]]:
 def register_changed(releases: Releases, change: Callable[[Path], None], *, is_known: bool = True) -> int:
     """A version of its own files, which `change` has changed; `is_known`: before their digest was taken."""
     folder = releases.world.home / f"{releases.model}-files"
-    with model_files(releases.trained.model_uri, digest=releases.trained.artifact_digest) as kept:
+    with releases.files() as kept:
         shutil.copytree(kept, folder)
     if is_known:
         change(folder)
