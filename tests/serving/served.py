@@ -180,8 +180,6 @@ def _record_answers(folder: Path) -> None:
 
     loaded = load_saved(folder)
     np.save(folder / "extra_files" / "sample_outputs.npy", predictions_of(loaded.pipeline, loaded.sample_inputs).output)
-    for cache in folder.rglob("__pycache__"):
-        shutil.rmtree(cache)
 
 
 @dataclass

@@ -58,7 +58,6 @@ def main(host: str | None, port: int | None) -> None:
         settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
         with _listening(settings) as listener:
             settings = settings.model_copy(update={"serving_port": listener.getsockname()[1]})
-            sys.dont_write_bytecode = True  # beside the code of a version it would be a file that nobody has verified
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 runner.run(_Process(settings, listener).run())
     except RetrainerError as error:

@@ -1,8 +1,11 @@
 """What is known of a saved model without MLflow, without loading it, and in a blink."""
 
 import json
+import py_compile
 import subprocess
 import sys
+from importlib.util import cache_from_source
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -98,12 +101,20 @@ def test_the_digest_knows_names_and_bytes_and_not_what_python_left_there(folder)
     assert digest_files(folder) != before
 
 
-def test_a_models_own_code_is_imported_for_the_time_being_only(folder, monkeypatch):
+@pytest.fixture
+def own_models(folder, monkeypatch):
+    """A package of the repository, and the one of that name which was saved with a model."""
     for place, text in ((folder / "today", "today"), (folder / "saved" / "code", "saved")):
         (place / "own_models").mkdir(parents=True)
         (place / "own_models" / "__init__.py").write_text("")
         (place / "own_models" / "features.py").write_text(f"WHOSE = {text!r}\n")
     monkeypatch.syspath_prepend(folder / "today")
+    yield folder / "saved"
+    for name in [name for name in sys.modules if name.startswith("own_models")]:
+        del sys.modules[name]
+
+
+def test_a_models_own_code_is_imported_for_the_time_being_only(folder, own_models):
     from own_models.features import WHOSE  # type: ignore[import-not-found]
 
     with own_code(folder / "saved", "own_models.features"):
@@ -111,5 +122,17 @@ def test_a_models_own_code_is_imported_for_the_time_being_only(folder, monkeypat
 
         assert features.WHOSE == "saved"
     assert (WHOSE, sys.modules["own_models.features"].WHOSE) == ("today", "today")
-    for name in [name for name in sys.modules if name.startswith("own_models")]:
-        del sys.modules[name]
+
+
+def test_bytecode_beside_a_models_own_code_is_neither_run_nor_written(own_models, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    source, planted = own_models / "code" / "own_models" / "features.py", own_models / "planted.py"
+    planted.write_text("WHOSE = 'planted'\n")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH  # Python takes it as it is, whatever the source says
+    py_compile.compile(str(planted), cfile=cache_from_source(str(source)), invalidation_mode=unchecked)
+    with own_code(own_models, "own_models.features"):
+        from own_models import features
+
+        assert features.WHOSE == "saved"
+    found = [path.name for path in own_models.rglob("*.pyc")]
+    assert found == [Path(cache_from_source("features.py")).name]

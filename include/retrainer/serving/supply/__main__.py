@@ -28,7 +28,6 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, whose end this process sees
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("retrainer").setLevel(logging.INFO)
-    sys.dont_write_bytecode = True  # beside the code of a version it would be a file that nobody has verified
     output = _take_stdout()
     settings = load_settings(os.environ, find_project_root(Path.cwd()))
     trials = Trials()  # before there is a thread
