@@ -9,7 +9,9 @@ from pydantic import JsonValue, ValidationError
 
 from retrainer.config.estimator import Estimator
 from retrainer.config.evaluation import Evaluation, Gates
+from retrainer.config.expression import expression_mistake
 from retrainer.config.features import Features, Lookup, lookup_column
+from retrainer.config.monitoring import Monitoring
 from retrainer.config.near_miss import listed, unknown
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Mistake, Section
@@ -33,6 +35,7 @@ class Sections:
     estimator: Estimator | None = None
     evaluation: Evaluation | None = None
     gates: Gates | None = None
+    monitoring: Monitoring | None = None
 
     @classmethod
     def valid_in(cls, content: Mapping[str, JsonValue]) -> "Sections":
@@ -45,6 +48,7 @@ class Sections:
             estimator=_valid(Estimator, content.get("estimator")),
             evaluation=_valid(Evaluation, content.get("evaluation")),
             gates=_valid(Gates, content.get("gates")),
+            monitoring=_valid(Monitoring, content.get("monitoring")),
         )
 
 
@@ -61,11 +65,15 @@ def inconsistencies(sections: Sections) -> Iterator[Mistake]:
     if s.estimator and s.evaluation:
         yield from _metric(s.estimator, s.evaluation)
     if s.evaluation and s.gates:
-        yield from _floor(s.evaluation, s.gates)
+        yield from _floor(("gates", "min_value"), s.gates.min_value, s.evaluation)
+    if s.evaluation and s.monitoring:
+        yield from _floor(("monitoring", "performance", "floor"), s.monitoring.performance.floor, s.evaluation)
     if s.source and s.features:
         yield from _features(s.source, s.features)
     if s.features and s.gates:
         yield from _gate_columns(s.features, s.gates)
+    if s.features and s.monitoring:
+        yield from _watched(s.features, s.monitoring)
     if s.source and s.features and s.evaluation:
         yield from _block(s.source, s.features, s.evaluation)
     if s.schedule and s.windows:
@@ -81,16 +89,14 @@ def _metric(estimator: Estimator, evaluation: Evaluation) -> Iterator[Mistake]:
         yield ("evaluation", "metric"), f"{evaluation.metric!r} does not fit a {kind} (allowed: {allowed})"
 
 
-def _floor(evaluation: Evaluation, gates: Gates) -> Iterator[Mistake]:
+def _floor(at: tuple[str, ...], floor: float | None, evaluation: Evaluation) -> Iterator[Mistake]:
     highest = 0 if evaluation.metric.startswith("neg_") else 1
-    if gates.min_value is not None and gates.min_value > highest:
-        message = f"can never be reached: {evaluation.metric} is at most {highest}, got {gates.min_value}"
-        yield ("gates", "min_value"), message
+    if floor is not None and floor > highest:
+        yield at, f"can never be reached: {evaluation.metric} is at most {highest}, got {floor}"
 
 
 def _gate_columns(features: Features, gates: Gates) -> Iterator[Mistake]:
-    looked_up = [lookup_column(name, column) for name, each in features.lookups.items() for column in each.columns]
-    columns = dict.fromkeys([*features.inputs, *looked_up, *features.windows], "")
+    columns = _feature_columns(features)
     yield from _columns(("gates", "slices"), gates.slices, columns)
     yield from _columns(("gates", "new_inputs"), gates.new_inputs, dict.fromkeys(features.inputs, ""))
     for index, case in enumerate(gates.canonical):
@@ -98,6 +104,21 @@ def _gate_columns(features: Features, gates: Gates) -> Iterator[Mistake]:
             message = unknown(name, columns, what="feature column")
             if message:
                 yield ("gates", "canonical", index, "input", name), message
+
+
+def _watched(features: Features, monitoring: Monitoring) -> Iterator[Mistake]:
+    watched = dict.fromkeys([*features.categorical, *features.numeric], "")
+    yield from _columns(("monitoring", "drift", "ignore"), monitoring.drift.ignore, watched)
+    columns = [*_feature_columns(features), "prediction", LABEL]
+    for index, business in enumerate(monitoring.performance.business):
+        message = expression_mistake(business.value, columns)
+        if message:
+            yield ("monitoring", "performance", "business", index, "value"), message
+
+
+def _feature_columns(features: Features) -> dict[str, str]:
+    looked_up = [lookup_column(name, column) for name, each in features.lookups.items() for column in each.columns]
+    return dict.fromkeys([*features.inputs, *looked_up, *features.windows], "")
 
 
 def _block(source: Source, features: Features, evaluation: Evaluation) -> Iterator[Mistake]:

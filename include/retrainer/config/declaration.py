@@ -8,6 +8,7 @@ from retrainer.config.consistency import Sections, inconsistencies
 from retrainer.config.estimator import Estimator
 from retrainer.config.evaluation import CanonicalCase, Evaluation, Gates
 from retrainer.config.features import Features
+from retrainer.config.monitoring import Monitoring
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Flag, Fraction, Identifier, Real, Section, Text, Whole, refuse
 from retrainer.config.serving import Serving
@@ -105,6 +106,8 @@ class ModelConfig(Section):
     """What happens to a challenger that was shown to be better."""
     serving: Serving | None = None
     """How the model server answers for it. Default: it is not served."""
+    monitoring: Monitoring = Monitoring()
+    """What is watched once it is in production, and what an alarm does."""
     card: Card = Card()
     """What the model card says beside what is measured."""
     runtime: Runtime = Runtime()
@@ -124,6 +127,7 @@ class ModelConfig(Section):
             estimator=self.estimator,
             evaluation=self.evaluation,
             gates=self.gates,
+            monitoring=self.monitoring,
         )
         refuse("ModelConfig", inconsistencies(sections))
         return self

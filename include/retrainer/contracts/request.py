@@ -13,9 +13,17 @@ PipelineStep = Literal[
 """The steps of a run, in their order."""
 
 StepName = Literal[
-    PipelineStep, "score", "rollback", "archive", "rebuild", "refresh_online", "collect_predictions", "shadow_review"
+    PipelineStep,
+    "score",
+    "monitor",
+    "rollback",
+    "archive",
+    "rebuild",
+    "refresh_online",
+    "collect_predictions",
+    "shadow_review",
 ]
-"""Those, batch scoring, and what a person or the maintenance asks for."""
+"""Those, batch scoring, monitoring, and what a person or the maintenance asks for."""
 
 PIPELINE: tuple[PipelineStep, ...] = get_args(PipelineStep)
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
