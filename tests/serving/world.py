@@ -80,7 +80,7 @@ class Known:
         return filled
 
 
-@dataclass
+@dataclass(eq=False)
 class Made:
     """A predictor that answers as a test says; by default distance / 10,000."""
 

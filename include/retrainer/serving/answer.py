@@ -9,10 +9,11 @@ import numpy as np
 
 from retrainer.contracts import Source
 from retrainer.predictions import LoggedBatch
-from retrainer.serving.ask import Part, Values, Versions
+from retrainer.serving.ask import Part, Versions
 from retrainer.serving.record_columns import ParsedRecords
 from retrainer.serving.share import entity_columns, in_split
 from retrainer.serving.slot import Line, Slot
+from retrainer.serving.together import Values
 from retrainer.serving.tools import Tools
 
 __all__ = ["Answer", "Prediction", "Tools", "answer"]

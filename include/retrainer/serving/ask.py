@@ -20,14 +20,13 @@ from retrainer.serving.failures import where_it_failed
 from retrainer.serving.predictor import Predictor
 from retrainer.serving.record_columns import ParsedRecords
 from retrainer.serving.slot import Line, Slot
+from retrainer.serving.together import Values
 from retrainer.serving.tools import Tools
 
 log = logging.getLogger(__name__)
 
 MOST_INLINE = 64
 """Records that are predicted on the event loop, which takes a few hundred microseconds. More go to a thread."""
-
-Values = NDArray[np.float64]
 
 
 class Part(msgspec.Struct, frozen=True, eq=False):
@@ -99,22 +98,19 @@ class Versions:
 
     async def _model(self, predictor: Predictor, columns: Columns, records: ParsedRecords) -> Part:
         start = time.perf_counter()
-        waiting = self._submitted(predictor, columns, records.count)
-        if waiting is None:
-            values = predictor.predict(columns)
+        if records.count <= MOST_INLINE and not hasattr(predictor, "submit"):
+            values = await self._tools.together.ask(predictor, columns)
         else:
             async with asyncio.timeout(self.line.serving.breaker.timeout_ms / 1000):
-                values = await waiting
+                values = await self._elsewhere(predictor, columns)
         return Part(predictor.spec.version, "model", values, time.perf_counter() - start, columns, records)
 
-    def _submitted(self, predictor: Predictor, columns: Columns, count: int) -> asyncio.Future[Values] | None:
-        """A prediction that takes so long that it is made in a thread; None: it is to be made here."""
+    def _elsewhere(self, predictor: Predictor, columns: Columns) -> asyncio.Future[Values]:
+        """A prediction that takes so long that it is made in a thread."""
         submit: Callable[[Columns], Future[Values]] | None = getattr(predictor, "submit", None)
         if submit is not None:
             return asyncio.wrap_future(submit(columns))
-        if count > MOST_INLINE:
-            return asyncio.get_running_loop().run_in_executor(self._tools.threads, predictor.predict, columns)
-        return None
+        return asyncio.get_running_loop().run_in_executor(self._tools.threads, predictor.predict, columns)
 
     def _failed(self, predictor: Predictor, error: Exception) -> None:
         version = predictor.spec.version

@@ -1,6 +1,6 @@
 """A version in memory: columns of records in, one number a record out.
 
-ONNX answers where it is called, in tens of microseconds. scikit-learn takes milliseconds and holds the interpreter
+ONNX answers where it is called, in a tenth of a millisecond. scikit-learn takes milliseconds and holds the interpreter
 for most of them, so such a version has one thread of its own, which answers all requests that wait in one call.
 """
 
@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,7 @@ from retrainer.errors import BadDataError
 from retrainer.saved import ONNX_FILE, load_saved
 from retrainer.serving.load_own_code import load_own_code
 from retrainer.serving.local_copy import verify
+from retrainer.serving.together import Question, answer_together
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -87,7 +88,7 @@ class SklearnPredictor:
     def __init__(self, spec: ServingSpec, pipeline: "Pipeline") -> None:
         self.spec = spec
         self._missing = missing_values(spec.fields)
-        self._waiting: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
         thread = threading.Thread(
             target=_answer_all, args=(self._waiting, pipeline), name=f"{spec.model} v{spec.version}", daemon=True
         )
@@ -96,37 +97,33 @@ class SklearnPredictor:
 
     def submit(self, columns: Columns) -> Future[NDArray[np.float64]]:
         """What `predict` gives, when it is there: for a caller that must not wait."""
-        question = _Question(complete(columns, self._missing))
-        self._waiting.put(question)
-        return question.answer
+        answer: Future[NDArray[np.float64]] = Future()
+        self._waiting.put(Question(complete(columns, self._missing), answer))
+        return answer
 
     def predict(self, columns: Columns) -> NDArray[np.float64]:
         """One number a record; see `Predictor`."""
         return self.submit(columns).result()
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    columns: Columns
-    answer: Future[NDArray[np.float64]] = field(default_factory=Future)
-
-    @property
-    def rows(self) -> int:
-        return number_of_rows(self.columns)
-
-
-def _answer_all(waiting: "queue.SimpleQueue[_Question | None]", pipeline: "Pipeline") -> None:
+def _answer_all(waiting: "queue.SimpleQueue[Question | None]", pipeline: "Pipeline") -> None:
     """Answer what waits, all of it in one call, until None comes."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):
         for questions in _batches(waiting):
-            started = [question for question in questions if question.answer.set_running_or_notify_cancel()]
+            started = [question for question in questions if _begun(question)]
             if started:
-                _answer(started, pipeline)
+                answer_together(started, partial(_outputs, pipeline))
 
 
-def _batches(waiting: "queue.SimpleQueue[_Question | None]") -> Iterator[list[_Question]]:
+def _begun(question: Question) -> bool:
+    """Whether somebody still waits for the answer."""
+    assert isinstance(question.answer, Future)
+    return question.answer.set_running_or_notify_cancel()
+
+
+def _batches(waiting: "queue.SimpleQueue[Question | None]") -> Iterator[list[Question]]:
     """All that waits, each time something does, until None comes."""
     while (question := waiting.get()) is not None:
         together, rows = [question], question.rows
@@ -138,23 +135,6 @@ def _batches(waiting: "queue.SimpleQueue[_Question | None]") -> Iterator[list[_Q
             together.append(another)
             rows += another.rows
         yield together
-
-
-def _answer(questions: Sequence[_Question], pipeline: "Pipeline") -> None:
-    """Answer them in one call; where that fails, each alone, since one of them may be to blame."""
-    tables = [question.columns for question in questions]
-    try:
-        outputs = _outputs(pipeline, {name: np.concatenate([each[name] for each in tables]) for name in tables[0]})
-    except BaseException as error:  # noqa: BLE001 whoever asked is told
-        if len(questions) == 1:
-            questions[0].answer.set_exception(error)
-            return
-        for question in questions:
-            _answer([question], pipeline)
-        return
-    ends = np.cumsum([question.rows for question in questions])
-    for question, part in zip(questions, np.split(outputs, ends[:-1]), strict=True):
-        question.answer.set_result(part)
 
 
 def _outputs(pipeline: "Pipeline", columns: Columns) -> NDArray[np.float64]:

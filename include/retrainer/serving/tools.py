@@ -15,6 +15,7 @@ from retrainer.predictions import PredictionLog
 from retrainer.serving.metrics import Metrics
 from retrainer.serving.record_columns import Mask
 from retrainer.serving.shadows import Shadows
+from retrainer.serving.together import Together
 
 _MOST_DEFINITIONS = 256
 _THREADS = 4
@@ -75,4 +76,6 @@ class Tools:
     ids: RequestIds = field(default_factory=RequestIds)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_THREADS, "predict"))
     """For predictions of many records and nothing else: a version that hangs holds up only those who ask it."""
+    together: Together = field(default_factory=Together)
+    """For predictions of few records."""
     definitions: Definitions = field(default_factory=Definitions)
