@@ -1,4 +1,4 @@
-"""What the DAGs that work on an interval's data share: when they run, their first tasks, what to do when these fail."""
+"""What the DAGs that work on an interval's data share: when they run, their first tasks, the fields of their forms."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from retrainer.contracts import StepName
 
 _FIRST_LOOK = timedelta(minutes=10)
+
+LONGEST_REASON = 500
+"""Characters of the reason that a run is given."""
 
 WHEN_DATA_FAIL = """\
 - `wait_for_data` timed out: its error says what had not landed. Clear it once the source has caught up.
@@ -66,4 +69,16 @@ def as_of_param(description: str) -> Param:
     """The field of a run's form that says as of when it looks; empty: the end of the run's data interval."""
     return Param(
         None, source="dag", type=["null", "string"], format="date-time", title="As of", description=description
+    )
+
+
+def reason_param() -> Param:
+    """The field of a run's form that says why it was started."""
+    return Param(
+        None,  # Airflow's form cannot be sent while a text that must not be null is empty
+        source="dag",
+        type=["null", "string"],
+        maxLength=LONGEST_REASON,
+        title="Reason",
+        description="Why this run was started. Kept with the run.",
     )

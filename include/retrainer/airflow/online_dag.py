@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param
+from airflow.sdk import DAG, CronTriggerTimetable
 
+from retrainer.airflow.interval_dag import as_of_param
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.task_options import task_options
@@ -27,18 +28,7 @@ def build_online_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id
         default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
     StepOperator(dag=dag, step="refresh_online", declaration=Path(plan.declaration), project_root=project_root)
-    dag.params.update(
-        {
-            "as_of": Param(
-                None,
-                source="dag",
-                type=["null", "string"],
-                format="date-time",
-                title="As of",
-                description="Look at what was known at this time. Empty: when the run was due.",
-            )
-        }
-    )
+    dag.params["as_of"] = as_of_param("Look at what was known at this time. Empty: when the run was due.")
     return dag
 
 

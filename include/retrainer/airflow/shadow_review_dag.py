@@ -1,12 +1,11 @@
 """The DAG `<model>__shadow_review`: whether the version in the shadow has earned the traffic."""
 
-from datetime import date
 from pathlib import Path
 
-import pendulum
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG
 
 from retrainer.airflow.assets import model_asset
+from retrainer.airflow.interval_dag import as_of_param, every_interval, first_day, reason_param
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.task_options import TaskOptions, release_timeout, task_options
@@ -14,12 +13,11 @@ from retrainer.airflow.task_options import TaskOptions, release_timeout, task_op
 
 def build_shadow_review_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
     """The DAG of one model whose versions go through the shadow: what the server logged, then its review."""
-    start = date.fromisoformat(plan.start)
     dag = DAG(
         dag_id=f"{plan.model}__shadow_review",
         description=f"Promotes the version of {plan.model} in the shadow once live traffic shows that it is better.",
-        schedule=CronDataIntervalTimetable(plan.cron, timezone=plan.timezone),
-        start_date=pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone),
+        schedule=every_interval(plan),
+        start_date=first_day(plan),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
@@ -36,29 +34,9 @@ def build_shadow_review_dag(plan: TrainPlan, *, project_root: Path, slack_connec
         **TaskOptions(dag=dag, outlets=[model_asset(plan.model)], execution_timeout=release_timeout(plan)),
     )
     collect >> review
-    dag.params.update(_params())
+    as_of = as_of_param("Count the labels that were known at this time. Empty: the end of the run's data interval.")
+    dag.params.update({"as_of": as_of, "reason": reason_param()})
     return dag
-
-
-def _params() -> dict[str, Param]:
-    return {
-        "as_of": Param(
-            None,
-            source="dag",
-            type=["null", "string"],
-            format="date-time",
-            title="As of",
-            description="Count the labels that were known at this time. Empty: the end of the run's data interval.",
-        ),
-        "reason": Param(
-            None,  # Airflow's form cannot be sent while a text that must not be null is empty
-            source="dag",
-            type=["null", "string"],
-            maxLength=500,
-            title="Reason",
-            description="Why this run was started by hand. Kept with the run.",
-        ),
-    }
 
 
 def _doc(plan: TrainPlan) -> str:

@@ -4,10 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, BaseOperator, CronDataIntervalTimetable, Param, chain
+from airflow.sdk import DAG, AssetOrTimeSchedule, BaseOperator, CronDataIntervalTimetable, chain
 
 from retrainer.airflow.assets import features_asset, model_asset, table_asset
-from retrainer.airflow.interval_dag import WHEN_DATA_FAIL, as_of_param, data_tasks, every_interval, first_day
+from retrainer.airflow.interval_dag import (
+    WHEN_DATA_FAIL,
+    as_of_param,
+    data_tasks,
+    every_interval,
+    first_day,
+    reason_param,
+)
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.steps import MODEL_STEPS
@@ -45,22 +52,9 @@ def build_train_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
     )
     chain(*data_tasks(dag, plan, project_root=project_root), *_model_tasks(dag, plan, project_root))
     # After the tasks: each would get a deep copy of them, and DAG(params=) checks each schema against its meta-schema.
-    dag.params.update(_params())
+    as_of = as_of_param("Train on what was known at this time. Empty: the end of the run's data interval.")
+    dag.params.update({"as_of": as_of, "reason": reason_param()})
     return dag
-
-
-def _params() -> dict[str, Param]:
-    return {
-        "as_of": as_of_param("Train on what was known at this time. Empty: the end of the run's data interval."),
-        "reason": Param(
-            None,  # Airflow's form cannot be sent while a text that must not be null is empty
-            source="dag",
-            type=["null", "string"],
-            maxLength=500,
-            title="Reason",
-            description="Why this run was started by hand. Kept with the run.",
-        ),
-    }
 
 
 def _model_tasks(dag: DAG, plan: TrainPlan, root: Path) -> list[BaseOperator]:
