@@ -3,13 +3,6 @@
 import os
 from pathlib import Path
 
-from airflow.sdk import get_parsing_context
+from retrainer.airflow.declared import declared_dags
 
-from retrainer.airflow.declared import read_declared
-
-_only = get_parsing_context().dag_id  # see train.py
-_declared = read_declared(os.environ, Path(__file__).parent)
-for _dag in _declared.dags("online", only=_only):
-    globals()[_dag.dag_id] = _dag
-if _only:
-    _declared.raise_problems(of=_only)
+globals().update(declared_dags("online", os.environ, Path(__file__).parent))

@@ -7,14 +7,6 @@ declaration with a mistake has no DAG here and is an import error of declaration
 import os
 from pathlib import Path
 
-from airflow.sdk import get_parsing_context
+from retrainer.airflow.declared import declared_dags
 
-from retrainer.airflow.declared import read_declared
-
-# A task's process parses this file again and needs one DAG of it; where that one is broken, its log must say why.
-_only = get_parsing_context().dag_id
-_declared = read_declared(os.environ, Path(__file__).parent)
-for _dag in _declared.dags("train", only=_only):
-    globals()[_dag.dag_id] = _dag
-if _only:
-    _declared.raise_problems(of=_only)
+globals().update(declared_dags("train", os.environ, Path(__file__).parent))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from airflow.configuration import AIRFLOW_HOME
-from airflow.sdk import DAG
+from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.exceptions import AirflowException
 
 from retrainer.airflow.maintenance_dag import build_maintenance_dag
@@ -113,6 +113,24 @@ def _has(plan: TrainPlan, kind: Kind) -> bool:
     if kind == "shadow_review":
         return plan.uses_shadow
     return plan.serves or kind != "predictions"
+
+
+def declared_dags(kind: Kind, environ: Mapping[str, str], folder: Path) -> dict[str, DAG]:
+    """The DAGs of that kind by id: the globals of a file in `folder`, the folder of the DAG files.
+
+    A task's process parses the file again and needs one DAG of it: only that one is made there, and where it cannot be,
+    the task's log says why. Anywhere else the mistakes are an import error of declarations.py.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+        DeclarationError: in a task's process, the declaration of its model.
+    """
+    only = get_parsing_context().dag_id
+    declared = read_declared(environ, folder)
+    dags = declared.dags(kind, only=only)
+    if only:
+        declared.raise_problems(of=only)
+    return {dag.dag_id: dag for dag in dags}
 
 
 def read_declared(environ: Mapping[str, str], folder: Path) -> Declared:
