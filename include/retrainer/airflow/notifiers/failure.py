@@ -1,26 +1,14 @@
 """The alert when a task has failed for good: to Slack where a connection is there, never in the way of the run."""
 
-import logging
-import threading
-import time
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseNotifier, Context
-from airflow.sdk.exceptions import AirflowNotFoundException
 
+from retrainer.airflow.slack import plain, send_to_slack
 from retrainer.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
-
-_PATIENCE_SECONDS = 1.5
-_CLIENT_SECONDS = 1
 _LONGEST_ERROR = 500
-
-logger = logging.getLogger(__name__)
 
 
 class FailureAlert(BaseNotifier):
@@ -42,44 +30,7 @@ class FailureAlert(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send the alert."""
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        # Imported here: the Slack SDK would cost every parse of every DAG file 0.1 s.
-        from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
-
-        notifier = SlackWebhookNotifier(
-            slack_webhook_conn_id=self.connection_id,
-            text=_text(context, _interval(context, self.declaration)),
-            timeout=_CLIENT_SECONDS,
-            retry_handlers=[],
-        )
-        try:
-            # Here and not in the thread: a task process must not ask its supervisor from two threads.
-            notifier.hook.get_conn()
-        except AirflowNotFoundException:
-            logger.info("no alert was sent: there is no Airflow connection %r for Slack", self.connection_id)
-            return
-        except Exception as error:  # noqa: BLE001 an alert never fails a task
-            logger.warning("no alert was sent: connection %r: %s", self.connection_id, type(error).__name__)
-            return
-        _send(notifier, context, give_up)
-
-
-def _send(notifier: "SlackWebhookNotifier", context: Context, give_up: float) -> None:
-    failures: list[str] = []
-
-    def send() -> None:
-        try:
-            notifier.notify(context)  # type: ignore[no-untyped-call]
-        except Exception as error:  # noqa: BLE001 whatever the network does
-            failures.append(type(error).__name__)  # not the message: it may hold the webhook's address, a secret
-
-    thread = threading.Thread(target=send, name="slack-alert", daemon=True)
-    thread.start()
-    thread.join(max(0.1, give_up - time.monotonic()))
-    if thread.is_alive():
-        logger.warning("Slack did not take the alert within %s s; not waiting for it", _PATIENCE_SECONDS)
-    elif failures:
-        logger.warning("Slack did not take the alert: %s", failures[0])
+        send_to_slack(self.connection_id, [_text(context, _interval(context, self.declaration))])
 
 
 def _text(context: Context, interval: str) -> str:
@@ -90,10 +41,10 @@ def _text(context: Context, interval: str) -> str:
     first = lines[0] if lines else (type(error).__name__ if error else "no error message: the task was killed")
     return "\n".join(
         (
-            f":red_circle: *{_plain(ti.dag_id)}* failed in *{_plain(ti.task_id)}*",
+            f":red_circle: *{plain(ti.dag_id)}* failed in *{plain(ti.task_id)}*",
             f"Interval: {interval}",
-            f"Run: {_plain(run.run_id)}, try {ti.try_number}",
-            f"Error: {_plain(first[:_LONGEST_ERROR])}",
+            f"Run: {plain(run.run_id)}, try {ti.try_number}",
+            f"Error: {plain(first[:_LONGEST_ERROR])}",
             f"<{ti.log_url}|Log>",
         )
     )
@@ -110,7 +61,3 @@ def _interval(context: Context, declaration: Path | None) -> str:
     except ConfigurationError:
         return "unknown: the declaration or the parameter as_of cannot be used"
     return f"{interval.start.isoformat()} to {interval.end.isoformat()}"
-
-
-def _plain(text: str) -> str:
-    return escape(text, quote=False)
