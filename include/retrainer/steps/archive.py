@@ -15,7 +15,8 @@ from retrainer.deployment import standing
 from retrainer.errors import LedgerConflictError
 from retrainer.ledger import Ledger
 from retrainer.registry import ARCHIVED, IDENTITY, PINNED, Tracking, Version, Versions, delete_files
-from retrainer.snapshots import DataPlace, remove_staging, vacuum_model
+from retrainer.scoring import scored_uri
+from retrainer.snapshots import DataPlace, remove_staging, vacuum, vacuum_model
 from retrainer.steps.inputs import declaration
 from retrainer.steps.recorded import pinned_tables
 from retrainer.steps.tracking import connect_tracking
@@ -50,6 +51,7 @@ def archive(request: StepRequest, settings: RuntimeSettings, *, retention: timed
     place = DataPlace(settings.data_uri, config.name)
     in_use = _tables_in_use([version for version in versions.all() if version.version in kept])
     freed += vacuum_model(place, keep=in_use, retention=retention)
+    freed += vacuum(scored_uri(settings.data_uri, config.name), keep=(), retention=retention)
     freed += remove_staging(place, before=datetime.now(UTC) - retention)
     log.info("%d versions archived, %d kept, %d bytes freed", len(archived), len(kept), freed)
     return Archive(model=config.name, archived=archived, kept=kept, freed_bytes=freed)

@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from retrainer.contracts import Archive, Interval, NewEntry, TableRef
 from retrainer.deployment import standing
 from retrainer.errors import BadDataError, LedgerConflictError
 from retrainer.ledger import Ledger
 from retrainer.registry import ARCHIVED, PINNED, load_model
+from retrainer.scoring import scored_uri
 from retrainer.snapshots import read_again
 from retrainer.steps.archive import archive, run
 from tests.worlds import World, small_config
@@ -228,3 +231,12 @@ def test_data_of_kept_versions_are_read_as_before_and_those_of_archived_ones_go(
     for number in gone:
         with pytest.raises(BadDataError):
             read_again(pinned[number - 1].table)
+
+
+def test_predictions_that_were_replaced_go_and_those_that_are_there_now_stay(world):
+    uri = scored_uri(world.settings.data_uri, world.config.name)
+    for version in (1, 2):
+        write_deltalake(uri, pa.table({"prediction": [0.5], "version": [version]}), mode="overwrite")
+    archived(world)
+    assert len(list(Path(uri).glob("*.parquet"))) == 1
+    assert DeltaTable(uri).to_pyarrow_table()["version"].to_pylist() == [2]
