@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from airflow.sdk import Context
 
+from retrainer.airflow.markdown import cell, links, table
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
 from retrainer.contracts import Contract, Decision, Gate, Registration
@@ -47,7 +48,7 @@ def question(context: Context, declaration: Path) -> Question:
     config, decision = load_declaration(declaration), _decision(context)
     registration = _result(context, "register", Registration)
     parts = (
-        f"{_cell(decision.reason)}",
+        cell(decision.reason),
         _values(decision, registration.version),
         _gates(decision.gates),
         _links(decision, registration),
@@ -60,10 +61,7 @@ def _values(decision: Decision, version: int) -> str:
     reference = decision.reference
     if decision.champion_version is not None:
         reference += f" v{decision.champion_version}"
-    sure = f"{decision.confidence:.0%}"
     rows = (
-        ("model", decision.metric, f"interval at {sure}"),
-        ("---", "---", "---"),
         (
             f"challenger v{version}",
             _number(decision.challenger_value),
@@ -73,36 +71,26 @@ def _values(decision: Decision, version: int) -> str:
         ("difference", _number(decision.difference, sign=True), _interval(decision.low, decision.high, sign=True)),
     )
     counted = f"On the same {decision.rows} rows in {decision.blocks} blocks."
-    return _table(rows) + f"\n\n{counted}"
+    return table(("model", decision.metric, f"interval at {decision.confidence:.0%}"), rows) + f"\n\n{counted}"
 
 
 def _gates(gates: tuple[Gate, ...]) -> str:
-    if not gates:
-        return ""
     lines = ((gate.name, "passed" if gate.passed else "failed", gate.message) for gate in gates)
-    return _table((("gate", "", "in words"), ("---", "---", "---"), *lines))
+    return table(("gate", "", "in words"), lines) if gates else ""
 
 
 def _links(decision: Decision, registration: Registration) -> str:
-    known = {
-        "Evaluation report": decision.report_url,
-        f"Version {registration.version} in MLflow": registration.version_url,
-    }
-    return " · ".join(f"[{name}]({address})" for name, address in known.items() if address)
+    return links(
+        {
+            "Evaluation report": decision.report_url,
+            f"Version {registration.version} in MLflow": registration.version_url,
+        }
+    )
 
 
 def _unanswered(config: ModelConfig) -> str:
     hours = config.deployment.approval_timeout_hours
     return f"Without an answer within {hours:g} h it is rejected; what is in production stays there."
-
-
-def _table(rows: tuple[tuple[str, ...], ...]) -> str:
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    """On one line, and with nothing that ends a cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _number(value: float | None, *, sign: bool = False) -> str:
