@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from retrainer.contracts import Entry, NewEntry
 from retrainer.errors import LedgerConflictError
-from retrainer.ledger.database import connect, unavailable
+from retrainer.ledger.database import unavailable
 from retrainer.ledger.lock import exclusive
-from retrainer.ledger.migrate import ensure_schema
 from retrainer.ledger.schema import releases
+from retrainer.ledger.store import Store, values_of
 
 log = logging.getLogger(__name__)
 
@@ -23,23 +23,8 @@ _TRIES = 100
 _COLUMNS = [column for column in releases.columns if column.name != "id"]
 
 
-class Ledger:
+class Ledger(Store):
     """The releases of all models."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @classmethod
-    def open(cls, url: str) -> "Ledger":
-        """The ledger at SQLAlchemy URL `url`; its table is made, or brought to the newest schema, where it is not.
-
-        Raises:
-            ConfigurationError: `url` is not usable, or a newer version of Retrainer has changed the schema.
-            LedgerUnavailableError: the database does not answer. The message has no password.
-        """
-        engine = connect(url)
-        ensure_schema(engine)
-        return cls(engine)
 
     def models(self) -> list[str]:
         """Names of the models that have entries, in order."""
@@ -114,12 +99,4 @@ class Ledger:
     def _select(self, *conditions: ColumnElement[bool]) -> list[Entry]:
         query = select(*_COLUMNS).where(*conditions).order_by(releases.c.sequence)
         with unavailable(self._engine.url), self._engine.connect() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
-
-
-def _entry(row: RowMapping) -> Entry:
-    values = dict(row)
-    for name in ("as_of", "created_at"):
-        if values[name].tzinfo is None:  # SQLite keeps no time zone; what is written is UTC
-            values[name] = values[name].replace(tzinfo=UTC)
-    return Entry(**values)
+            return [Entry(**values_of(row)) for row in connection.execute(query).mappings()]

@@ -13,13 +13,17 @@ _BEFORE_MIGRATIONS = REVISIONS[0]
 """What a table without a version is: Retrainer 0.1 made it in one go."""
 
 
+_SINCE = {"measurements": "0004", "episode_events": "0004", "alerts": "0004"}
+"""The version of the schema that made a table, beside that of the releases."""
+
+
 def ensure_schema(engine: Engine) -> None:
-    """Make the ledger's table, or change it to the newest schema. Its entries are kept.
+    """Make the ledger's tables, or change them to the newest schema. What is in them is kept.
 
     Costs one query where there is nothing to do. Of several processes that come at once one does it, the others wait.
 
     Raises:
-        ConfigurationError: a newer version of Retrainer has changed the schema, or the table is somebody else's.
+        ConfigurationError: a newer version of Retrainer has changed the schema, or a table is somebody else's.
         LedgerUnavailableError: the database failed. It is as it was before.
     """
     if _is_empty_file(engine) or _version(engine) != HEAD:
@@ -63,7 +67,9 @@ def _migrate(engine: Engine) -> None:
         with connection.begin():
             if engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 begins no transaction before DDL
-            _run_scripts(connection, is_older=_is_older(connection))
+            is_older = _is_older(connection)
+            _check_names_are_free(connection)
+            _run_scripts(connection, is_older=is_older)
 
 
 def _is_older(connection: Connection) -> bool:
@@ -77,11 +83,29 @@ def _is_older(connection: Connection) -> bool:
         return False
     columns = {column["name"] for column in inspector.get_columns(releases.name)}
     if columns != {column.name for column in releases.columns}:
-        raise ConfigurationError(
-            f"the database of ledger_url has a table {releases.name!r} that is no ledger",
-            hint="Give the ledger a database, or a PostgreSQL schema, of its own.",
-        )
+        raise _foreign(releases.name)
     return True
+
+
+def _check_names_are_free(connection: Connection) -> None:
+    """Of tables that the scripts are yet to make.
+
+    Raises:
+        ConfigurationError: somebody else has a table of such a name here.
+    """
+    inspector = inspect(connection)
+    is_versioned = inspector.has_table(version_table.name)
+    version = connection.execute(select(version_table.c.version_num)).scalar() if is_versioned else None
+    for name, since in _SINCE.items():
+        if since > (version or "") and inspector.has_table(name):
+            raise _foreign(name)
+
+
+def _foreign(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the database of ledger_url has a table {name!r} that is no ledger",
+        hint="Give the ledger a database, or a PostgreSQL schema, of its own.",
+    )
 
 
 def _run_scripts(connection: Connection, *, is_older: bool) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrainer.ledger import Ledger
+from retrainer.ledger import Episodes, History, Ledger, Outbox
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -16,3 +16,18 @@ def database_url(request, tmp_path) -> str:
 @pytest.fixture
 def ledger(database_url) -> Ledger:
     return Ledger.open(database_url)
+
+
+@pytest.fixture
+def history(database_url) -> History:
+    return History.open(database_url)
+
+
+@pytest.fixture
+def episodes(database_url) -> Episodes:
+    return Episodes.open(database_url)
+
+
+@pytest.fixture
+def outbox(database_url) -> Outbox:
+    return Outbox.open(database_url)

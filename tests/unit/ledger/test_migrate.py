@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -59,6 +60,17 @@ def older_ledger(url: str) -> sa.Engine:
     return engine
 
 
+def ledger_of_version(url: str, version: str) -> None:
+    """A database as the software that knew the schema up to `version` left it, with one release."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    config = Config()
+    config.set_main_option("script_location", f"{package.__path__[0]}/migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        connection.exec_driver_sql(INSERT.format(1, "NULL"))
+
+
 def stored_version(url: str) -> str:
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         return connection.execute(sa.select(version_table.c.version_num)).scalar_one()
@@ -72,7 +84,7 @@ def test_the_versions_that_the_code_names_are_those_of_the_scripts():
     assert scripts[0].revision == HEAD
 
 
-def test_the_scripts_make_the_table_that_the_code_describes(database_url):
+def test_the_scripts_make_the_tables_that_the_code_describes(database_url):
     Ledger.open(database_url)
     engine = sa.create_engine(database_url, poolclass=sa.NullPool)
     with engine.connect() as connection:
@@ -113,6 +125,19 @@ def test_the_keys_of_a_database_from_before_migrations_still_hold(database_url):
             connection.exec_driver_sql(statement.replace("flight_delay', 3", f"flight_delay', {sequence}"))
 
 
+@pytest.mark.parametrize("version", REVISIONS[:-1])
+def test_a_database_of_an_earlier_schema_keeps_its_entries_and_gets_the_new_tables(database_url, version):
+    ledger_of_version(database_url, version)
+    ledger = Ledger.open(database_url)
+    assert stored_version(database_url) == HEAD
+    assert [(entry.sequence, entry.identity, entry.evidence) for entry in ledger.entries(MODEL)] == [
+        (1, "request 1", {"run_id": "r1"})
+    ]
+    tables = set(sa.inspect(sa.create_engine(database_url, poolclass=sa.NullPool)).get_table_names())
+    assert tables >= {"releases", "measurements", "episode_events", "alerts"}
+    assert ledger.append(new_entry("b", action="switch_on"), after=1).sequence == 2
+
+
 def test_a_ledger_of_newer_software_is_refused_and_both_versions_are_named(database_url):
     Ledger.open(database_url)
     with sa.create_engine(database_url, poolclass=sa.NullPool).begin() as connection:
@@ -128,6 +153,19 @@ def test_a_table_of_that_name_that_is_no_ledger_is_left_alone(database_url):
     with pytest.raises(ConfigurationError, match="table 'releases' that is no ledger"):
         Ledger.open(database_url)
     assert sa.inspect(engine).get_table_names() == ["releases"]
+
+
+@pytest.mark.parametrize("version", [None, "0003"])
+def test_a_table_with_the_name_of_a_new_one_is_left_alone(database_url, version):
+    if version:
+        ledger_of_version(database_url, version)
+    engine = sa.create_engine(database_url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE alerts (title VARCHAR(20))")
+    before = sa.inspect(engine).get_table_names()
+    with pytest.raises(ConfigurationError, match="table 'alerts' that is no ledger"):
+        Ledger.open(database_url)
+    assert sa.inspect(engine).get_table_names() == before
 
 
 def test_another_programs_migrations_in_the_same_database_are_left_alone(database_url):
