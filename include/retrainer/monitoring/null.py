@@ -1,0 +1,197 @@
+"""What differences are ordinary: the null distribution of each effect, made from the reference itself.
+
+Each interval of the reference is compared with the others, thinned to as many rows as the interval in question has. So
+the null contains sampling noise at that size, and days and weeks that differ. Its neighbours are left out with an
+interval (Burman, Chow & Nolan 1994), for they resemble it more than a later interval can. Intervals of earlier seasons
+are compared with the whole reference.
+
+Two months of days have no tail to read a p-value from. So the logarithm of the effect plus an offset is taken for
+normal; the offset is the one that leaves least skew. Its predictive distribution for one more interval is Student's t.
+Successive intervals resemble each other, so n of them are worth n (1 - r) / (1 + r) independent ones, with r the
+correlation of neighbours (Bayley & Hammersley 1946), corrected for its bias (Kendall 1954).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
+
+from retrainer.monitoring.effects import effects, scale_of
+from retrainer.monitoring.reference import Reference
+from retrainer.monitoring.sketch import Tally
+from retrainer.monitoring.watched import WatchedColumn
+
+Values = NDArray[np.float64]
+
+MIN_INTERVALS = 14
+"""Intervals that a column's reference must have before anything is said of it."""
+
+RESOLUTION = {"shift": 0.01, "divergence": 0.01, "missing": 0.001, "unseen": 0.001}
+"""Effects that differ by less are the same. Where the reference never varies, this is what variation is taken for."""
+
+_OFFSETS = (0.0, 1.0, 4.0)
+"""Candidates for the offset, in mean effects: from the logarithm to nearly the effect itself."""
+
+_NEIGHBOURS = 3
+_LEAST_EFFECTIVE = 4.0
+_LARGEST_CORRELATION = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """Student's t distributions of the log of effect + offset, along the last axis."""
+
+    offset: Values
+    center: Values
+    spread: Values
+    effective: Values
+    """How many independent intervals the reference is worth."""
+    correlation: Values
+    """Of neighbours."""
+
+    def logs(self, effect: Values) -> Values:
+        """The scale on which effects are normal."""
+        logs: Values = np.log(np.abs(effect) + self.offset)
+        return logs
+
+    def p_values(self, logs: Values) -> Values:
+        """Chance of at least so large an effect in one more interval without drift."""
+        wide = self.spread * np.sqrt(1 + 1 / self.effective)
+        chance: Values = stdtr(self.effective - 1, (self.center - logs) / wide)
+        return chance
+
+    def quantile(self, share: float) -> Values:
+        """The effect below which this share of ordinary intervals lies."""
+        wide = self.spread * np.sqrt(1 + 1 / self.effective)
+        effect: Values = np.exp(self.center + stdtrit(self.effective - 1, share) * wide) - self.offset
+        return np.maximum(effect, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """The null of every column and measure (`tests`), at one number of rows."""
+
+    tests: tuple[tuple[str, str], ...]
+    logs: Values
+    """Shape (intervals of the reference, tests); NaN where the column has no values."""
+    joined: NDArray[np.bool_]
+    """Whether each interval but the first follows on the one before."""
+    tails: Tails
+
+
+@lru_cache(maxsize=32)
+def null_of(reference: Reference, *, rows: int, min_rows: int, seed: int) -> Null:
+    """The null for intervals of so many rows; `rows` 0 takes the reference's intervals as they are.
+
+    Intervals of the reference with fewer than `min_rows` are left out, and columns with fewer than MIN_INTERVALS.
+    """
+    found: dict[tuple[str, str], Values] = {}
+    for place, column in enumerate(reference.watched):
+        random = np.random.default_rng([seed, place])
+        for measure, values in _own_effects(reference, column, rows=rows, min_rows=min_rows, random=random).items():
+            if np.isfinite(values).sum() >= MIN_INTERVALS:
+                found[column.name, measure] = np.abs(values)
+    shape = (len(reference.keys), len(found))
+    own = np.stack(list(found.values()), axis=-1) if found else np.empty(shape)
+    offset = _offsets(own, np.array([RESOLUTION[measure] for _, measure in found]))
+    logs, joined = np.log(own + offset), _joined(reference)
+    floor = 0.25 * np.array([RESOLUTION[measure] for _, measure in found]) / (np.nanmean(own, axis=0) + offset)
+    return Null(tuple(found), logs, joined, fit(logs, joined, offset=offset, floor=floor))
+
+
+def rounded_rows(rows: int) -> int:
+    """`rows` rounded down to a grid whose steps are a quarter, so that intervals of about one size share a null."""
+    return int(1.25 ** np.floor(np.log(rows) / np.log(1.25) + 1e-9)) if rows > 0 else 0
+
+
+def fit(logs: Values, joined: NDArray[np.bool_], *, offset: Values, floor: Values) -> Tails:
+    """Student's t distributions of `logs`: intervals are the last axis but one, NaN where there is none."""
+    known = np.isfinite(logs)
+    count = np.maximum(known.sum(axis=-2), 1)
+    center = np.where(known, logs, 0).sum(axis=-2) / count
+    distance = np.where(known, logs - center[..., None, :], 0)
+    squares = (distance**2).sum(axis=-2)
+    pairs = (known[..., 1:, :] & known[..., :-1, :] & joined[:, None]).sum(axis=-2)
+    products = (distance[..., 1:, :] * distance[..., :-1, :] * joined[:, None]).sum(axis=-2)
+    correlation = products * count / np.maximum(squares * np.maximum(pairs, 1), 1e-300)
+    correlation = np.clip((count * correlation + 1) / (count - 3.0), 0, _LARGEST_CORRELATION)
+    effective = np.maximum(count * (1 - correlation) / (1 + correlation), _LEAST_EFFECTIVE)
+    spread = np.maximum(np.sqrt(squares / (count - count / effective)), floor)
+    return Tails(offset, center, spread, effective, correlation)
+
+
+def _own_effects(
+    reference: Reference, column: WatchedColumn, *, rows: int, min_rows: int, random: np.random.Generator
+) -> dict[str, Values]:
+    """The effects of each interval of the reference: NaN for those that are left out."""
+    layout, tally = reference.layouts[column.name], reference.tallies[column.name]
+    size = tally.rows if column.about == "feature" else tally.values
+    places = np.flatnonzero(size >= min_rows)
+    ordinary = places[~reference.earlier[places]]
+    if not len(ordinary):
+        return {}
+    total = tally[ordinary].total()
+    scale = scale_of(layout, total)
+    rest = _rest(tally[ordinary], total)
+    thinned = _thinned(tally, size, rows, random)
+    own = {name: np.full(len(size), np.nan) for name in measured(column, effects(layout, total, total, scale=scale))}
+    for name in own:
+        own[name][ordinary] = effects(layout, rest, thinned[ordinary], scale=scale)[name]
+    earlier = places[reference.earlier[places]]
+    if len(earlier):
+        for name, values in effects(layout, total, thinned[earlier], scale=scale).items():
+            if name in own:
+                own[name][earlier] = values
+    return own
+
+
+def measured(column: WatchedColumn, measures: object) -> tuple[str, ...]:
+    """Which of the measures are judged: a prediction, or a label, that is missing is only not known."""
+    return tuple(name for name in RESOLUTION if name in measures and (column.about == "feature" or name != "missing"))  # type: ignore[operator]
+
+
+def _rest(intervals: Tally, total: Tally) -> Tally:
+    """For each interval all others but its neighbours."""
+    length = len(intervals.missing)
+    reach = min(_NEIGHBOURS, length // 7)
+    near = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) <= reach
+    left_out = Tally(
+        *(
+            np.tensordot(near.astype(part.dtype), part, axes=1)
+            for part in (intervals.counts, intervals.sums, intervals.squares, intervals.missing)
+        )
+    )
+    return total - left_out
+
+
+def _thinned(tally: Tally, size: NDArray[np.int64], rows: int, random: np.random.Generator) -> Tally:
+    """Each interval with about `rows` of its rows, drawn without replacement; smaller ones, and for 0 all, as they are."""
+    if not rows or (size <= rows).all():
+        return tally
+    share = np.minimum(1.0, rows / np.maximum(size, 1))
+    counts = random.binomial(tally.counts, share[:, None])
+    sums = tally.sums * counts / np.maximum(tally.counts, 1)
+    return Tally(counts, sums, tally.squares, random.binomial(tally.missing, share))
+
+
+def _joined(reference: Reference) -> NDArray[np.bool_]:
+    gaps = np.diff(reference.starts).astype(np.int64)
+    if not len(gaps):
+        return np.empty(0, dtype=bool)
+    near: NDArray[np.bool_] = gaps <= 1.5 * np.median(gaps)
+    return near & (reference.earlier[1:] == reference.earlier[:-1])
+
+
+def _offsets(own: Values, resolution: Values) -> Values:
+    """For each test the candidate that leaves the logarithms least skewed."""
+    mean = np.nanmean(own, axis=0) if own.size else np.empty(own.shape[-1])
+    candidates = np.array([resolution + times * mean for times in _OFFSETS])
+    logs = np.log(own + candidates[:, None, :])
+    distance = logs - np.nanmean(logs, axis=1, keepdims=True)
+    spread = np.sqrt(np.nanmean(distance**2, axis=1))
+    skew = np.nanmean(distance**3, axis=1) / np.maximum(spread, 1e-12) ** 3
+    best = np.argmin(np.abs(skew), axis=0)
+    offset: Values = np.take_along_axis(candidates, best[None], axis=0)[0]
+    return offset
