@@ -4,7 +4,7 @@ from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
 from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
 from retrainer.snapshots.pinned import read_again
-from retrainer.snapshots.place import DataPlace, write_file
+from retrainer.snapshots.place import DataPlace, read_file, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
 from retrainer.snapshots.quarantine import release, set_aside
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
@@ -24,6 +24,7 @@ __all__ = [
     "publish",
     "published_counts",
     "read_again",
+    "read_file",
     "release",
     "remove_staging",
     "replace_changed",

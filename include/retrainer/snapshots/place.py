@@ -36,6 +36,10 @@ class DataPlace:
         """URI of the folder of one validation's report."""
         return self._uri("validation", as_of_key, name)
 
+    def monitoring(self, *names: str) -> str:
+        """URI of a file that monitoring keeps, or of its folder."""
+        return self._uri("monitoring", *names)
+
     def _uri(self, *parts: str) -> str:
         return "/".join((self.data_uri.rstrip("/"), self.model, *parts))
 
@@ -65,6 +69,19 @@ def write_file(uri: str, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_file(uri: str) -> bytes | None:
+    """The content of a file; None where there is none."""
+    path = local_path(uri)
+    if path is not None:
+        return path.read_bytes() if path.is_file() else None
+    system, key = fs.FileSystem.from_uri(uri)
+    if system.get_file_info(key).type != fs.FileType.File:
+        return None
+    with system.open_input_stream(key) as stream:
+        content: bytes = stream.read()
+    return content
 
 
 def remove_folder(uri: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrainer.snapshots.place import DataPlace, local_path, remove_folder, write_file
+from retrainer.snapshots.place import DataPlace, local_path, read_file, remove_folder, write_file
 
 
 def test_a_file_is_replaced_as_a_whole_and_leaves_nothing_else(tmp_path):
@@ -45,3 +45,10 @@ def test_everything_of_a_model_lies_under_the_data_folder_and_its_name():
     place = DataPlace("s3://bucket/data/", "m")
     assert place.snapshot("t") == "s3://bucket/data/m/snapshots/t"
     assert place.quarantine("t", "2026-01-01T00:00:00Z") == "s3://bucket/data/m/quarantine/t/2026-01-01T00:00:00Z"
+
+
+def test_what_was_written_is_read_and_what_is_not_there_is_none(tmp_path):
+    write_file(str(tmp_path / "a" / "b.bin"), b"one")
+    assert read_file(str(tmp_path / "a" / "b.bin")) == b"one"
+    assert read_file(str(tmp_path / "a" / "c.bin")) is None
+    assert read_file(str(tmp_path / "a")) is None
