@@ -5,7 +5,7 @@ rows that are judged.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -21,10 +21,9 @@ from retrainer.contracts import Interval
 from retrainer.predictions import predictions_uri
 from retrainer.predictions.columns import logged_columns
 from retrainer.snapshots import DataPlace, open_view, pin
+from retrainer.snapshots.connection import identifier
+from retrainer.steps.label_rows import ROW_EVENT, ROW_KNOWN_AT, ROW_LABEL, first_moment, labelled_rows, rows_between
 
-_LABEL = "_retrainer_label"
-_KNOWN_AT = "_retrainer_known_at"
-_EVENT = "_retrainer_event_time"
 _SHADOW = "_retrainer_shadow"
 _CHAMPION = "_retrainer_champion"
 
@@ -91,7 +90,7 @@ class TrialRows:
         since = pc.field("at") >= pc.scalar(trial.since)
         self._connection.register("logged", table.to_pyarrow_dataset().filter(since))
         kept = [*self._keys.values(), *([self._logged_event] if self._logged_event else [])]
-        columns = "".join(f", s.{_quoted(name)}" for name in dict.fromkeys(kept))
+        columns = "".join(f", s.{identifier(name)}" for name in dict.fromkeys(kept))
         self._connection.execute(
             f'CREATE OR REPLACE TEMP TABLE pairs AS SELECT s.id, s."at"{columns}, s.output AS shadow, '
             "c.output AS champion, s.seconds AS shadow_seconds, c.seconds AS champion_seconds "
@@ -119,18 +118,18 @@ class TrialRows:
         place = DataPlace(self._data_uri, self._config.name)
         rows = self._config.source.rows
         open_view(self._connection, pin(place.snapshot(rows), table=rows, window=window), "row_table")
-        equal = " AND ".join(f"p.{_quoted(logged)} = r.{_quoted(key)}" for key, logged in self._keys.items())
-        partition = ", ".join(_quoted(logged) for logged in self._keys.values())
-        order = ", ".join((_KNOWN_AT, _EVENT, *(f"r.{_quoted(key)}" for key in self._keys)))
+        equal = " AND ".join(f"p.{identifier(logged)} = r.{identifier(key)}" for key, logged in self._keys.items())
+        partition = ", ".join(identifier(logged) for logged in self._keys.values())
+        order = ", ".join((ROW_KNOWN_AT, ROW_EVENT, *(f"r.{identifier(key)}" for key in self._keys)))
         query = (
             f"SELECT p.shadow AS {_SHADOW}, p.champion AS {_CHAMPION}, r.* FROM (SELECT * FROM pairs "
             f'QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY "at", id) = 1) AS p '
             f"JOIN ({self._labels()}) AS r ON {equal} "
-            f"WHERE r.{_LABEL} IS NOT NULL AND r.{_KNOWN_AT} <= $as_of ORDER BY {order}"
+            f"WHERE r.{ROW_LABEL} IS NOT NULL AND r.{ROW_KNOWN_AT} <= $as_of ORDER BY {order}"
         )
         frame: pd.DataFrame = self._connection.sql(query, params={"as_of": as_of}).to_arrow_table().to_pandas()
         return LabelledPairs(
-            label=frame[_LABEL].to_numpy(np.float64),
+            label=frame[ROW_LABEL].to_numpy(np.float64),
             shadow=frame[_SHADOW].to_numpy(np.float64),
             champion=frame[_CHAMPION].to_numpy(np.float64),
             block=self._blocks(frame),
@@ -138,37 +137,21 @@ class TrialRows:
 
     def _window(self, as_of: datetime) -> Interval | None:
         """The partitions of the row table that the predictions may be about; None where all of that is yet to come."""
-        schedule = self._config.schedule
-        first: datetime | None = datetime.combine(schedule.start, time.min, tzinfo=schedule.zone)
+        first: datetime | None = first_moment(self._config)
         if self._logged_event is not None:
-            earliest = self._connection.execute(f"SELECT min({_quoted(self._logged_event)}) FROM pairs").fetchone()
+            earliest = self._connection.execute(f"SELECT min({identifier(self._logged_event)}) FROM pairs").fetchone()
             first = earliest[0] if earliest else None
-        if first is None or first >= as_of:
-            return None
-        return Interval(start=schedule.interval_before(first).end, end=as_of)
+        return rows_between(self._config, first, as_of)
 
     def _labels(self) -> str:
         """Every row of the row table with its label, when that became known, its key, event time and block."""
-        source, table = self._config.source, self._row_table
-        event = _quoted(table.event_time)
-        if source.label.known_at is not None:
-            known_at = _quoted(source.label.known_at)
-        else:
-            assert source.label.known_after is not None
-            known_at = f"{event} + INTERVAL '{int(source.label.known_after.total_seconds())} seconds'"
-        kept = [*table.key, *([self._config.evaluation.block] if self._config.evaluation.block else [])]
-        columns = ", ".join(_quoted(name) for name in dict.fromkeys(kept))
-        label = f"CAST(({source.label.expression}) AS DOUBLE)"
-        return f"SELECT {columns}, {label} AS {_LABEL}, {known_at} AS {_KNOWN_AT}, {event} AS {_EVENT} FROM row_table"
+        block = self._config.evaluation.block
+        return labelled_rows(self._config, [*self._row_table.key, *([block] if block else [])], view="row_table")
 
     def _blocks(self, frame: pd.DataFrame) -> NDArray[np.object_]:
         block = self._config.evaluation.block
         if block is None:
-            values: pd.Series[Any] = frame[_EVENT].dt.tz_convert(self._config.schedule.zone).dt.strftime("%Y-%m-%d")
+            values: pd.Series[Any] = frame[ROW_EVENT].dt.tz_convert(self._config.schedule.zone).dt.strftime("%Y-%m-%d")
         else:
             values = frame[block]
         return values.astype("object").where(values.notna(), "(missing)").astype(str).to_numpy(np.object_)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
