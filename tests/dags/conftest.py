@@ -4,7 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +26,10 @@ os.environ |= {
 
 from airflow.sdk import Context  # noqa: E402
 from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunType  # noqa: E402
+from airflow.sdk.execution_time.cache import SecretCache  # noqa: E402
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: E402
+
+from tests.dags.webhook import Webhook, connect, running_webhook  # noqa: E402
 
 Change = tuple[str, str]
 Declare = Callable[..., Path]
@@ -64,6 +67,21 @@ def declare(models_dir: Path) -> Declare:
         return path
 
     return write
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    """A Slack that the connection `alerts` leads to."""
+    with running_webhook() as server:
+        connect(monkeypatch, server.server_port)
+        yield server
+
+
+@pytest.fixture
+def no_kept_connections() -> Iterator[None]:
+    """Airflow keeps connections that it looked up."""
+    yield
+    SecretCache.reset()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def bag() -> DagBag:
     assert set(found.dags) == {
         "flight_delay__train",
         "flight_delay__score",
+        "flight_delay__monitor",
         "flight_delay__rollback",
         "flight_delay__rebuild",
         "flight_delay__online",
@@ -45,6 +46,7 @@ def test_there_are_dag_files() -> None:
     assert [path.stem for path in FILES] == [
         "declarations",
         "maintenance",
+        "monitor",
         "online",
         "predictions",
         "rebuild",
@@ -196,7 +198,7 @@ def test_airflow_gives_a_task_more_time_than_its_step_has(train: DAG) -> None:
         assert task.execution_timeout == timedelta(minutes=35) + watched
 
 
-@pytest.mark.parametrize("kind", ["train", "score", "rollback", "rebuild"])
+@pytest.mark.parametrize("kind", ["train", "score", "monitor", "rollback", "rebuild"])
 def test_a_task_process_builds_only_its_own_dag(kind: str, declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two", "three"):
         declare(name)

@@ -1,68 +1,16 @@
 """FailureAlert, against a webhook server of our own."""
 
-import json
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pendulum
 import pytest
 
 from retrainer.airflow.notifiers.failure import FailureAlert
 from tests.dags.conftest import EXAMPLE, build_context
+from tests.dags.webhook import CONNECTION, Webhook, connect, hanging_webhook
+from tests.ports import free_ports
 
-CONNECTION = "alerts"
-
-
-class Webhook(HTTPServer):
-    """Takes messages, keeps them, and answers with `status`."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.messages: list[str] = []
-        self.status = 200
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.messages.append(json.loads(body)["text"])
-        self.send_response(self.server.status)
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
-    server = Webhook()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    connect(monkeypatch, server.server_port)
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def no_kept_connections() -> Iterator[None]:
-    """Airflow keeps connections that it looked up."""
-    from airflow.sdk.execution_time.cache import SecretCache
-
-    yield
-    SecretCache.reset()
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    connection = {"conn_type": "slackwebhook", "password": f"http://127.0.0.1:{port}/T000/B000/secret-token"}
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", json.dumps(connection))
+pytestmark = pytest.mark.usefixtures("no_kept_connections")
 
 
 def fail(error: BaseException | None, **run: object) -> float:
@@ -130,9 +78,7 @@ def test_a_slack_that_refuses_does_not_fail_the_task_nor_leak_the_webhook(
 
 
 def test_a_slack_that_is_down_costs_less_than_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    connect(monkeypatch, port)
+    connect(monkeypatch, free_ports(1)[0])
 
     assert fail(ValueError("x")) < 2
 
@@ -141,23 +87,7 @@ def test_a_slack_that_hangs_costs_less_than_two_seconds(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail(ValueError("warm up: the Slack SDK is imported once"))
-    stop = threading.Event()
-
-    def drip() -> None:
-        connection, _ = silent.accept()
-        with connection:
-            for byte in b"HTTP/1.1 200 OK\r\n" * 100:  # one byte now and then defeats a time-out for each read
-                if stop.wait(0.2):
-                    return
-                connection.send(bytes([byte]))
-
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        connect(monkeypatch, silent.getsockname()[1])
-        dripping = threading.Thread(target=drip)
-        dripping.start()
-        try:
-            assert fail(ValueError("x")) < 2
-        finally:
-            stop.set()
-            dripping.join()
+    with hanging_webhook() as port:
+        connect(monkeypatch, port)
+        assert fail(ValueError("x")) < 2
     assert "Slack did not take the alert within 1.5 s; not waiting for it" in caplog.messages

@@ -13,6 +13,7 @@ from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.exceptions import AirflowException
 
 from retrainer.airflow.maintenance_dag import build_maintenance_dag
+from retrainer.airflow.monitor_dag import build_monitor_dag
 from retrainer.airflow.online_dag import build_online_dag
 from retrainer.airflow.parse_cache import ParseCache, signatures
 from retrainer.airflow.plan import TrainPlan, plan_of
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _CACHE_FILE = "retrainer-declared.json"
 
-Kind = Literal["train", "score", "rollback", "rebuild", "online", "predictions", "shadow_review"]
+Kind = Literal["train", "score", "monitor", "rollback", "rebuild", "online", "predictions", "shadow_review"]
 """A DAG of a model. Its id is <model>__<kind>. The last three are those of models that are served."""
 
 
@@ -97,6 +98,7 @@ def _builder(kind: Kind) -> Callable[..., DAG]:
     builders: dict[Kind, Callable[..., DAG]] = {
         "train": build_train_dag,
         "score": build_score_dag,
+        "monitor": build_monitor_dag,
         "rollback": build_rollback_dag,
         "rebuild": build_rebuild_dag,
         "online": build_online_dag,

@@ -27,6 +27,7 @@ _READS: Mapping[StepName, tuple[tuple[str, str], ...]] = {
     "register": (("train", "model_uri"),),
     "deploy": (("register", "version"),),
     "score": (("build_features", "table"),),
+    "monitor": (("build_features", "table"), ("score", "table")),
 }
 """Which field of which result names the datasets that a step reads. snapshot reads the source's tables."""
 

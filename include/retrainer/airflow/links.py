@@ -10,7 +10,16 @@ from airflow.sdk.types import TaskInstanceKey
 
 from retrainer.airflow.failures import HINT_KEY
 
+TRAINING_RUN_KEY = "trigger_run_id"
+"""XCom of a task that fired a run: its id. Airflow itself leaves it under this name."""
+
 _ADDRESS = re.compile(r"https?://\S+")
+
+
+def run_address(dag_id: str, run_id: str) -> str:
+    """A run's page on this Airflow; without a configured base_url, on this machine."""
+    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 class _ResultLink(BaseOperatorLink):
@@ -73,6 +82,25 @@ class DeployedVersionLink(ModelVersionLink):
         # A running task is asked with itself instead of with its key.
         registered = TaskInstanceKey(ti_key.dag_id, "register", ti_key.run_id, map_index=ti_key.map_index)
         return super().get_link(operator, ti_key=registered)
+
+
+class MonitoringReportLink(_ResultLink):
+    """The report of this interval, with the decision's own numbers, in MLflow."""
+
+    name = "Monitoring report"
+    field = "report_url"
+
+
+class TrainingRunLink(BaseOperatorLink):
+    """The training run that monitoring has fired."""
+
+    name = "Training run"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address on this Airflow; empty where no run was fired."""
+        run_id = XCom.get_value(ti_key=ti_key, key=TRAINING_RUN_KEY)
+        dag_id = getattr(operator, "trigger_dag_id", "")
+        return run_address(dag_id, run_id) if isinstance(run_id, str) and run_id else ""
 
 
 class LedgerEntryLink(BaseOperatorLink):

@@ -45,6 +45,10 @@ class TrainPlan:
     """Whether a version is promoted from the shadow, by a review."""
     release_seconds: float
     """How long deploy watches a version after its step's own work."""
+    watches_served: bool
+    """Whether monitoring looks at what the model server answered, instead of the batch predictions."""
+    answer_within_hours: float
+    """How long monitoring waits for a person who is to say whether the model is trained again."""
     online_cron: str | None
     """When what the server looks up is refreshed; None where it looks nothing up."""
 
@@ -82,6 +86,8 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         serves=config.serving is not None,
         uses_shadow=config.serving is not None and config.serving.release == "shadow",
         release_seconds=config.serving.release_seconds if config.serving is not None else 0,
+        watches_served=config.serving is not None and config.monitoring.predictions == "served",
+        answer_within_hours=config.monitoring.retraining.answer_within_hours,
         online_cron=_online_cron(config),
     )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from airflow.sdk import DAG, chain
+from airflow.sdk import DAG, BaseOperator, chain
 
 from retrainer.airflow.assets import features_asset, model_asset, scored_asset
 from retrainer.airflow.interval_dag import WHEN_DATA_FAIL, as_of_param, data_tasks, every_interval, first_day
@@ -24,7 +24,16 @@ def build_score_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
         doc_md=_doc(plan),
         default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
-    score = StepOperator(
+    chain(*data_tasks(dag, plan, project_root=project_root), score_task(dag, plan, project_root=project_root))
+    dag.params["as_of"] = as_of_param(
+        "Score the last interval that was over at this time. Empty: the run's data interval."
+    )
+    return dag
+
+
+def score_task(dag: DAG, plan: TrainPlan, *, project_root: Path) -> BaseOperator:
+    """The step score, which monitoring takes too."""
+    return StepOperator(
         dag=dag,
         step="score",
         declaration=Path(plan.declaration),
@@ -32,11 +41,6 @@ def build_score_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
         inlets=[features_asset(plan.model), model_asset(plan.model)],
         outlets=[scored_asset(plan.model)],
     )
-    chain(*data_tasks(dag, plan, project_root=project_root), score)
-    dag.params["as_of"] = as_of_param(
-        "Score the last interval that was over at this time. Empty: the run's data interval."
-    )
-    return dag
 
 
 def _doc(plan: TrainPlan) -> str:

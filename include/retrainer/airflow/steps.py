@@ -1,6 +1,6 @@
 """The steps of a run in their order, and the results that each builds on. Light: every parse of a DAG file reads it.
 
-Training and scoring begin with the same steps.
+Training, scoring and monitoring begin with the same steps.
 
 `approve` is a task and no step: a person's answer, where the declaration asks for one.
 """
@@ -24,4 +24,5 @@ INPUTS: "Mapping[StepName, tuple[str, ...]]" = {
     "register": ("validate_data", "build_features", "train", "compare"),
     "deploy": ("train", "compare", "register", "approve"),
     "score": ("build_features",),
+    "monitor": ("build_features", "score"),
 }

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
 
-from airflow.sdk import DAG, Asset, BaseNotifier
+from airflow.sdk import DAG, Asset, BaseNotifier, TriggerRule
 
 from retrainer.airflow.notifiers.failure import FailureAlert
 from retrainer.airflow.plan import TrainPlan
@@ -24,6 +24,8 @@ class TaskOptions(TypedDict, total=False):
     execution_timeout: timedelta
     retries: int
     retry_delay: timedelta
+    trigger_rule: TriggerRule
+    max_active_tis_per_dag: int
     on_failure_callback: BaseNotifier
 
 

@@ -14,6 +14,7 @@ from retrainer.airflow.links import (
     MlflowRunLink,
     ModelCardLink,
     ModelVersionLink,
+    MonitoringReportLink,
 )
 from retrainer.airflow.task_options import TaskOptions
 from retrainer.errors import RetrainerError
@@ -33,6 +34,7 @@ _LINKS: Mapping[str, tuple[BaseOperatorLink, ...]] = {
     "compare": (EvaluationReportLink(),),
     "register": (ModelVersionLink(), ModelCardLink()),
     "deploy": (LedgerEntryLink(), DeployedVersionLink()),
+    "monitor": (MonitoringReportLink(),),
     "rollback": (LedgerEntryLink(),),
     "shadow_review": (LedgerEntryLink(),),
 }
