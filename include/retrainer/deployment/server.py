@@ -58,6 +58,18 @@ class ModelServer:
         """
         self._ask("POST", f"/v1/models/{model}/refresh")
 
+    def metrics(self) -> str:
+        """What the server counts, in Prometheus' text format.
+
+        Raises:
+            ModelServerError: it does not answer.
+            ConfigurationError: it does not accept the key.
+        """
+        response = self._ask("GET", "/metrics")
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise ModelServerError(f"{self.name} has no metrics")
+        return response.text
+
     def _ask(self, method: str, path: str) -> httpx.Response:
         # Without proxies and settings of the environment: this is a server of our own.
         try:

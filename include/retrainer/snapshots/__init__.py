@@ -4,7 +4,7 @@ from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
 from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
 from retrainer.snapshots.pinned import read_again
-from retrainer.snapshots.place import DataPlace, read_file, write_file
+from retrainer.snapshots.place import DataPlace, file_names, read_file, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
 from retrainer.snapshots.quarantine import release, set_aside
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
@@ -17,6 +17,7 @@ __all__ = [
     "Rows",
     "Staged",
     "connect",
+    "file_names",
     "laid_out",
     "open_view",
     "partition_counts",

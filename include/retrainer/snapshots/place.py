@@ -84,6 +84,14 @@ def read_file(uri: str) -> bytes | None:
     return content
 
 
+def file_names(uri: str) -> list[str]:
+    """Names of the files in a folder, in order; none where it is missing."""
+    path = local_path(uri)
+    system, base = (fs.LocalFileSystem(), str(path)) if path is not None else fs.FileSystem.from_uri(uri)
+    found = system.get_file_info(fs.FileSelector(base, allow_not_found=True))
+    return sorted(info.base_name for info in found if info.type == fs.FileType.File)
+
+
 def remove_folder(uri: str) -> bool:
     """Remove a folder and all in it; whether there was one."""
     path = local_path(uri)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrainer.snapshots.place import DataPlace, local_path, read_file, remove_folder, write_file
+from retrainer.snapshots.place import DataPlace, file_names, local_path, read_file, remove_folder, write_file
 
 
 def test_a_file_is_replaced_as_a_whole_and_leaves_nothing_else(tmp_path):
@@ -52,3 +52,10 @@ def test_what_was_written_is_read_and_what_is_not_there_is_none(tmp_path):
     assert read_file(str(tmp_path / "a" / "b.bin")) == b"one"
     assert read_file(str(tmp_path / "a" / "c.bin")) is None
     assert read_file(str(tmp_path / "a")) is None
+
+
+def test_the_files_of_a_folder_are_listed_in_order_without_its_folders(tmp_path):
+    for name in ("b.json", "a.json", "folder/c.json"):
+        write_file(str(tmp_path / name), b"{}")
+    assert file_names(str(tmp_path)) == ["a.json", "b.json"]
+    assert file_names(str(tmp_path / "nowhere")) == []
