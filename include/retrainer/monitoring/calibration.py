@@ -1,17 +1,18 @@
 """How strict the decision must be to stay within its budget of false alarms: found by playing years without drift.
 
-The reference is played again, and a year after it, by an autoregressive sieve bootstrap (Buehlmann 1997): each effect
-follows from the one before and from what was new in a day of the reference drawn at random, of all columns together,
-so that days resemble their neighbours and columns each other. The whole procedure is repeated on each: estimation on
-the played reference, p-values, the correction over all tests of an interval (Benjamini & Hochberg 1995), minimum
-effects, K of N. What remains is the level of the correction, and the largest one within the budget is taken.
+The reference is played again, and a year after it, from weeks of the reference drawn at random (the moving block
+bootstrap: Kuensch 1989), of all columns together, so that days resemble their neighbours and columns each other. The
+year to come has weeks that ten weeks of reference have not shown: so the mean of each week is stretched, as if drawn
+from a Student's t distribution. The whole procedure is repeated on each: estimation on the played reference, p-values,
+the correction over all tests of an interval (Benjamini & Hochberg 1995), minimum effects, K of N. What remains is the
+level of the correction, and the largest one within the budget is taken.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter  # type: ignore[import-untyped]
 
 from retrainer.config.monitoring import Drift
 from retrainer.contracts.base import digest_json
@@ -25,9 +26,11 @@ _YEARS_AT_ONCE = 40
 _INTERVALS = 365
 """Intervals that are simulated of a year; with more of them in a year, episodes are counted up."""
 
-_BURN_IN = 50
-_SMOOTHING = 0.2
-_LEVELS = np.geomspace(1e-8, 0.25, 120)
+_FREEDOM = 4.0
+"""Degrees of freedom of the t distribution that weeks are stretched to."""
+
+_LEVELS = np.geomspace(1e-8, 0.01, 100)
+"""Levels that are tried. None is laxer than the last, for the reference has not shown every kind of week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,64 +111,41 @@ def _episodes(null: Null, rules: _Rules, *, seed: int) -> Values:
 
 def _played(null: Null, random: np.random.Generator) -> Values:
     """Logarithms of effects: shape (years, intervals of the reference and then of the year, tests)."""
-    tails = null.tails
-    new = _news(null, random)
-    length = _BURN_IN + len(null.logs) + _INTERVALS
-    drawn = new[random.integers(0, len(new), size=(_YEARS_AT_ONCE, length))]
-    drawn = (drawn + _SMOOTHING * random.standard_normal(drawn.shape)) / np.sqrt(1 + _SMOOTHING**2)
-    drawn *= np.sqrt(1 - tails.correlation**2)
-    played = np.stack(
-        [lfilter([1.0], [1.0, -r], drawn[..., test], axis=1) for test, r in enumerate(tails.correlation)], axis=-1
-    )
-    logs: Values = tails.center + tails.spread * played[:, _BURN_IN:]
+    tails, block = null.tails, null.block
+    blocks = -(-(len(null.logs) + _INTERVALS) // block)
+    played = np.empty((_YEARS_AT_ONCE, blocks, block, len(null.tests)))
+    for tests, known in _together(null):
+        standard = ((null.logs - tails.center) / tails.spread)[np.ix_(known, tests)]
+        starts = random.integers(0, max(1, len(known) - block + 1), size=(_YEARS_AT_ONCE, blocks))
+        drawn = standard[(starts[..., None] + np.arange(block)) % len(known)]
+        mean = drawn.mean(axis=2, keepdims=True)
+        stretch = np.sqrt(_FREEDOM / random.chisquare(_FREEDOM, size=mean.shape))
+        played[..., tests] = drawn + mean * (stretch - 1)
+    logs: Values = tails.center + tails.spread * played.reshape(_YEARS_AT_ONCE, blocks * block, -1)
     return logs
 
 
-def _news(null: Null, random: np.random.Generator) -> Values:
-    """What each interval of the reference had that did not follow from the one before, of mean 0 and variance 1.
-
-    Where a column has none, it gets one of its own from another interval.
-    """
-    tails = null.tails
-    standard = (null.logs - tails.center) / tails.spread
-    new = standard[1:] - tails.correlation * standard[:-1]
-    new[~null.joined] = np.nan
-    new = new[np.isfinite(new).any(axis=1)]
-    for test in range(new.shape[1]):
-        own = new[np.isfinite(new[:, test]), test]
-        if len(own) < 2 or not own.std() > 0:
-            own = random.standard_normal(len(new))
-        own = (own - own.mean()) / own.std()
-        gap = ~np.isfinite(new[:, test])
-        if not gap.any() and len(own) == len(new):
-            new[:, test] = own
-        else:
-            known = np.flatnonzero(~gap)
-            new[:, test] = random.choice(own, size=len(new))
-            if len(known) == len(own):
-                new[known, test] = own
-    return new
+def _together(null: Null) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Tests that have values in the same intervals of the reference, and those intervals."""
+    patterns, which = np.unique(np.isfinite(null.logs), axis=1, return_inverse=True)
+    for place, pattern in enumerate(patterns.T):
+        yield np.flatnonzero(which.ravel() == place), np.flatnonzero(pattern)
 
 
 def _needed_levels(played: Values, null: Null, rules: _Rules) -> Values:
     """The level from which on a column is confirmed in each interval of each year: shape (years, intervals)."""
     length = len(null.logs)
     history = np.where(np.isfinite(null.logs), played[:, :length], np.nan)
-    floor = np.zeros(len(null.tests))
-    tails = fit(history, null.joined, offset=null.tails.offset, floor=floor)
-    tails = type(tails)(*(getattr(tails, name)[..., None, :] if name != "offset" else tails.offset for name in _FIELDS))
-    year = played[:, length:]
+    tails = fit(history, offset=null.tails.offset, floor=null.tails.floor, block=null.block).over_intervals()
+    year = played[:, length : length + _INTERVALS]
     needed = adjusted(tails.p_values(year))
-    needed[year < rules.least] = 2
+    needed[(year < rules.least) | (year <= tails.largest)] = 2
     columns = np.stack(
         [needed[..., rules.column == column].min(axis=-1) for column in range(rules.column.max() + 1)], axis=-1
     )
     windows = np.lib.stride_tricks.sliding_window_view(columns, rules.of, axis=1)
     confirmed: Values = np.partition(windows, rules.confirm - 1, axis=-1)[..., rules.confirm - 1].min(axis=-1)
     return confirmed
-
-
-_FIELDS = ("offset", "center", "spread", "effective", "correlation")
 
 
 def _counted(needed: Values) -> Values:

@@ -44,6 +44,8 @@ class _Judged:
     measure: str
     expected: float
     p_value: float
+    beyond: bool
+    """Whether the effect is larger than any in the reference."""
 
 
 def measure_drift(
@@ -73,7 +75,7 @@ def measure_drift(
     for each, needed in zip(judged, corrected, strict=True):
         value = found[each.place].value
         assert value is not None
-        flagged = bool(needed <= level) and abs(value) >= least_effect(drift, each.measure)
+        flagged = bool(needed <= level) and each.beyond and abs(value) >= least_effect(drift, each.measure)
         update = {"expected": each.expected, "p_value": each.p_value, "flagged": flagged}
         found[each.place] = found[each.place].model_copy(update=update)
     return tuple(found)
@@ -141,7 +143,7 @@ def _measurements(
     now = _in_rows(column, sketch, layout.cells)
     values = effects(layout, total, now, scale=scale_of(layout, total))
     rows = int(now.rows if column.about == "feature" else now.values)
-    note = _note(reference, column, sketch, rows=rows, drift=drift)
+    note = _note(reference, column, rows=rows, drift=drift)
     numbers = {name: float(values[name]) for name in measured(column, values)} | {"psi": float(psi(layout, total, now))}
     return [
         Measurement(
@@ -168,7 +170,7 @@ def _in_rows(column: WatchedColumn, sketch: Sketch, cells: int) -> Tally:
     return Tally(tally.counts, tally.sums, tally.squares, np.asarray(sketch.rows - int(tally.values)))
 
 
-def _note(reference: Reference, column: WatchedColumn, sketch: Sketch, *, rows: int, drift: Drift) -> str:
+def _note(reference: Reference, column: WatchedColumn, *, rows: int, drift: Drift) -> str:
     """Why nothing of the column is judged; empty where it may be."""
     tally = reference.tallies[column.name]
     size = tally.rows if column.about == "feature" else tally.values
@@ -202,4 +204,5 @@ def _against(null: Null, test: int, place: int, measurement: Measurement) -> _Ju
     tails = null.tails
     logs = tails.logs(np.full(len(null.tests), measurement.value))
     p_value, expected = tails.p_values(logs)[test], tails.quantile(EXPECTED)[test]
-    return _Judged(place, measurement.measure, float(expected), float(p_value))
+    beyond = bool(logs[test] > tails.largest[test])
+    return _Judged(place, measurement.measure, float(expected), float(p_value), beyond)

@@ -7,10 +7,11 @@ are compared with the whole reference.
 
 Two months of days have no tail to read a p-value from. So the logarithm of the effect plus an offset is taken for
 normal; the offset is the one that leaves least skew. Its predictive distribution for one more interval is Student's t.
-Successive intervals resemble each other, so n of them are worth n (1 - r) / (1 + r) independent ones, with r the
-correlation of neighbours (Bayley & Hammersley 1946), corrected for its bias (Kendall 1954).
+Successive intervals resemble each other, by the day and by the week, so n of them are worth fewer independent ones: as
+many as would give their mean the variance that means of a week show (Carlstein 1986).
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,12 +32,12 @@ MIN_INTERVALS = 14
 RESOLUTION = {"shift": 0.01, "divergence": 0.01, "missing": 0.001, "unseen": 0.001}
 """Effects that differ by less are the same. Where the reference never varies, this is what variation is taken for."""
 
-_OFFSETS = (0.0, 1.0, 4.0)
+_OFFSETS = (0.0, 1.0, 4.0, 16.0)
 """Candidates for the offset, in mean effects: from the logarithm to nearly the effect itself."""
 
 _NEIGHBOURS = 3
 _LEAST_EFFECTIVE = 4.0
-_LARGEST_CORRELATION = 0.95
+_WEEK_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,15 @@ class Tails:
     spread: Values
     effective: Values
     """How many independent intervals the reference is worth."""
-    correlation: Values
-    """Of neighbours."""
+    largest: Values
+    """The largest logarithm in the reference."""
+    floor: Values
+    """The least that spread is taken for."""
+
+    def over_intervals(self) -> "Tails":
+        """The same with an axis for intervals before the last."""
+        fitted = (each[..., None, :] for each in (self.center, self.spread, self.effective, self.largest))
+        return Tails(self.offset, *fitted, self.floor)
 
     def logs(self, effect: Values) -> Values:
         """The scale on which effects are normal."""
@@ -76,8 +84,8 @@ class Null:
     tests: tuple[tuple[str, str], ...]
     logs: Values
     """Shape (intervals of the reference, tests); NaN where the column has no values."""
-    joined: NDArray[np.bool_]
-    """Whether each interval but the first follows on the one before."""
+    block: int
+    """Successive intervals that go together: a week."""
     tails: Tails
 
 
@@ -96,9 +104,9 @@ def null_of(reference: Reference, *, rows: int, min_rows: int, seed: int) -> Nul
     shape = (len(reference.keys), len(found))
     own = np.stack(list(found.values()), axis=-1) if found else np.empty(shape)
     offset = _offsets(own, np.array([RESOLUTION[measure] for _, measure in found]))
-    logs, joined = np.log(own + offset), _joined(reference)
+    logs, block = np.log(own + offset), _block(reference)
     floor = 0.25 * np.array([RESOLUTION[measure] for _, measure in found]) / (np.nanmean(own, axis=0) + offset)
-    return Null(tuple(found), logs, joined, fit(logs, joined, offset=offset, floor=floor))
+    return Null(tuple(found), logs, block, fit(logs, offset=offset, floor=floor, block=block))
 
 
 def rounded_rows(rows: int) -> int:
@@ -106,20 +114,34 @@ def rounded_rows(rows: int) -> int:
     return int(1.25 ** np.floor(np.log(rows) / np.log(1.25) + 1e-9)) if rows > 0 else 0
 
 
-def fit(logs: Values, joined: NDArray[np.bool_], *, offset: Values, floor: Values) -> Tails:
+def fit(logs: Values, *, offset: Values, floor: Values, block: int) -> Tails:
     """Student's t distributions of `logs`: intervals are the last axis but one, NaN where there is none."""
     known = np.isfinite(logs)
-    count = np.maximum(known.sum(axis=-2), 1)
+    count = np.maximum(known.sum(axis=-2), 1).astype(np.float64)
     center = np.where(known, logs, 0).sum(axis=-2) / count
     distance = np.where(known, logs - center[..., None, :], 0)
     squares = (distance**2).sum(axis=-2)
-    pairs = (known[..., 1:, :] & known[..., :-1, :] & joined[:, None]).sum(axis=-2)
-    products = (distance[..., 1:, :] * distance[..., :-1, :] * joined[:, None]).sum(axis=-2)
-    correlation = products * count / np.maximum(squares * np.maximum(pairs, 1), 1e-300)
-    correlation = np.clip((count * correlation + 1) / (count - 3.0), 0, _LARGEST_CORRELATION)
-    effective = np.maximum(count * (1 - correlation) / (1 + correlation), _LEAST_EFFECTIVE)
+    of_blocks = _variance_of_means(distance, known, block)
+    varies = squares > count * floor**2
+    independent = (count / block - 1) * squares / count / np.maximum(of_blocks, 1e-300)
+    effective = np.where(varies, np.clip(independent, np.minimum(_LEAST_EFFECTIVE, count), count), count)
     spread = np.maximum(np.sqrt(squares / (count - count / effective)), floor)
-    return Tails(offset, center, spread, effective, correlation)
+    return Tails(offset, center, spread, effective, np.where(known, logs, -np.inf).max(axis=-2), floor)
+
+
+def _variance_of_means(distance: Values, known: NDArray[np.bool_], block: int) -> Values:
+    """Of the means of every `block` successive intervals; 1e300 where there are none."""
+    sums, whole = (_moving_sum(each, block) for each in (distance, known.astype(np.float64)))
+    full = whole > block - 0.5
+    variance: Values = np.where(full, (sums / block) ** 2, 0).sum(axis=-2) / np.maximum(full.sum(axis=-2), 1)
+    return np.where(full.any(axis=-2), variance, 1e300)
+
+
+def _moving_sum(values: Values, length: int) -> Values:
+    start = np.zeros_like(values[..., :1, :])
+    along = np.concatenate([start, np.cumsum(values, axis=-2)], axis=-2)
+    moving: Values = along[..., length:, :] - along[..., :-length, :]
+    return moving
 
 
 def _own_effects(
@@ -136,20 +158,18 @@ def _own_effects(
     scale = scale_of(layout, total)
     rest = _rest(tally[ordinary], total)
     thinned = _thinned(tally, size, rows, random)
-    own = {name: np.full(len(size), np.nan) for name in measured(column, effects(layout, total, total, scale=scale))}
-    for name in own:
-        own[name][ordinary] = effects(layout, rest, thinned[ordinary], scale=scale)[name]
     earlier = places[reference.earlier[places]]
-    if len(earlier):
-        for name, values in effects(layout, total, thinned[earlier], scale=scale).items():
-            if name in own:
-                own[name][earlier] = values
+    found = effects(layout, rest, thinned[ordinary], scale=scale)
+    before = effects(layout, total, thinned[earlier], scale=scale)
+    own = {name: np.full(len(size), np.nan) for name in measured(column, found)}
+    for name, values in own.items():
+        values[ordinary], values[earlier] = found[name], before[name]
     return own
 
 
-def measured(column: WatchedColumn, measures: object) -> tuple[str, ...]:
+def measured(column: WatchedColumn, measures: Container[str]) -> tuple[str, ...]:
     """Which of the measures are judged: a prediction, or a label, that is missing is only not known."""
-    return tuple(name for name in RESOLUTION if name in measures and (column.about == "feature" or name != "missing"))  # type: ignore[operator]
+    return tuple(name for name in RESOLUTION if name in measures and (column.about == "feature" or name != "missing"))
 
 
 def _rest(intervals: Tally, total: Tally) -> Tally:
@@ -167,7 +187,7 @@ def _rest(intervals: Tally, total: Tally) -> Tally:
 
 
 def _thinned(tally: Tally, size: NDArray[np.int64], rows: int, random: np.random.Generator) -> Tally:
-    """Each interval with about `rows` of its rows, drawn without replacement; smaller ones, and for 0 all, as they are."""
+    """Each interval with about `rows` of its rows, drawn without replacement. Smaller ones, and for 0 all, stay."""
     if not rows or (size <= rows).all():
         return tally
     share = np.minimum(1.0, rows / np.maximum(size, 1))
@@ -176,12 +196,12 @@ def _thinned(tally: Tally, size: NDArray[np.int64], rows: int, random: np.random
     return Tally(counts, sums, tally.squares, random.binomial(tally.missing, share))
 
 
-def _joined(reference: Reference) -> NDArray[np.bool_]:
-    gaps = np.diff(reference.starts).astype(np.int64)
-    if not len(gaps):
-        return np.empty(0, dtype=bool)
-    near: NDArray[np.bool_] = gaps <= 1.5 * np.median(gaps)
-    return near & (reference.earlier[1:] == reference.earlier[:-1])
+def _block(reference: Reference) -> int:
+    """How many intervals make a week; fewer where the reference would have fewer than five of them."""
+    if len(reference.keys) < 2:
+        return 1
+    gap = float(np.median(np.diff(reference.starts).astype(np.int64)))
+    return int(np.clip(round(_WEEK_SECONDS / gap), 1, max(2, len(reference.keys) // 5)))
 
 
 def _offsets(own: Values, resolution: Values) -> Values:
