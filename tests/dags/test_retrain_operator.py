@@ -12,18 +12,42 @@ from airflow.sdk.exceptions import (
 )
 
 from retrainer.airflow.operators.retrain import RetrainOperator
-from retrainer.contracts import Approval, Monitored
+from retrainer.contracts import Approval, Monitored, NewEpisodeEvent, RecordedEvent
 from retrainer.ledger import Episodes
 from tests.dags.conftest import PROJECT
 from tests.dags.monitoring import ASK, NIGHT, NO, NOBODY, QUIET, RETRAIN, YES, context_after
 from tests.ports import free_ports
 
+ASKED = NewEpisodeEvent(
+    model="one",
+    topic="model",
+    episode=2,
+    event="asked",
+    interval=NIGHT,
+    severity="severe",
+    identity="model/2/asked/2013-06-03",
+    details={
+        "run_id": ASK.train_run_id,
+        "as_of": NIGHT.end.isoformat(),
+        "subjects": ["feature temp"],
+        "champion": 3,
+        "reason": ASK.reason,
+    },
+)
+
 
 @pytest.fixture
 def ledger_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A ledger with an open episode in which somebody was asked."""
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     monkeypatch.setenv("RETRAINER_LEDGER_URL", url)
+    opened = ASKED.model_copy(update={"event": "opened", "identity": "model/2/opened", "details": {}})
+    Episodes.open(url).append([opened, ASKED])
     return url
+
+
+def added(url: str) -> list[RecordedEvent]:
+    return [event for event in Episodes.open(url).events("one") if event.event not in ("opened", "asked")]
 
 
 def operator() -> RetrainOperator:
@@ -127,38 +151,46 @@ def test_a_question_that_was_never_answered_holds_it_too() -> None:
 
 
 ANSWERS = {
-    "yes": (
-        YES,
-        {
-            "answer": "retrain",
-            "by": "ada",
-            "note": "seen the weather",
-            "run_id": "drift__2__2013-06-04",
-            "as_of": "2013-06-04T04:00:00+00:00",
-        },
-    ),
-    "no": (NO, {"answer": "hold", "by": "ada", "note": ""}),
-    "nobody": (NOBODY, {"answer": "hold", "by": "", "note": "nobody answered within 72 h"}),
+    "yes": (YES, {"answer": "retrain", "by": "ada", "note": "seen the weather"}, ["answered", "fired"]),
+    "no": (NO, {"answer": "hold", "by": "ada", "note": ""}, ["answered"]),
+    "nobody": (NOBODY, {"answer": "hold", "by": "", "note": "nobody answered within 72 h"}, ["answered"]),
 }
 
 
-@pytest.mark.parametrize(("answer", "details"), ANSWERS.values(), ids=ANSWERS)
-def test_the_answer_is_in_the_episodes_history_once(answer: Approval, details: dict, ledger_url: str) -> None:
+@pytest.mark.parametrize(("answer", "details", "kinds"), ANSWERS.values(), ids=ANSWERS)
+def test_the_answer_and_what_it_fires_are_in_the_episodes_history_once(
+    answer: Approval, details: dict, kinds: list[str], ledger_url: str
+) -> None:
     for _ in range(2):  # a retry
         with pytest.raises((AirflowSkipException, DagRunTriggerException)):
             operator().execute(context_after(ASK, answer=answer))
 
-    (event,) = Episodes.open(ledger_url).events("one")
-    assert (event.topic, event.episode, event.event, event.severity) == ("model", 2, "answered", "severe")
-    assert (event.interval, event.details) == (NIGHT, details)
+    events = added(ledger_url)
+    assert [event.event for event in events] == kinds
+    assert (events[0].episode, events[0].interval) == (2, NIGHT)
+    assert events[0].details == details | {"asked": ASKED.identity}
+    assert all(event.details["run_id"] == ASK.train_run_id for event in events[1:])
 
 
-def test_a_cleared_run_that_asked_again_adds_its_answer(ledger_url: str) -> None:
-    for answer in (NO, YES.model_copy(update={"at": NIGHT.end})):
-        with pytest.raises((AirflowSkipException, DagRunTriggerException)):
-            operator().execute(context_after(ASK, answer=answer))
+def test_a_retry_after_yes_fires_the_run_again_where_it_is_not_there_yet(ledger_url: str) -> None:
+    assert fired(ASK, answer=YES).dag_run_id == fired(ASK, answer=YES).dag_run_id
 
-    assert [event.details["answer"] for event in Episodes.open(ledger_url).events("one")] == ["hold", "retrain"]
+
+def test_a_yes_after_the_episode_has_ended_comes_too_late(ledger_url: str) -> None:
+    ended = ASKED.model_copy(update={"event": "ended", "identity": "model/2/ended", "details": {}})
+    Episodes.open(ledger_url).append([ended])
+
+    with pytest.raises(AirflowSkipException, match="too late"):
+        operator().execute(context_after(ASK, answer=YES))
+
+    assert [event.event for event in added(ledger_url)] == ["ended", "answered"]
+
+
+def test_an_answer_to_a_question_that_the_history_does_not_have_fails_for_good(ledger_url: str) -> None:
+    other = ASK.model_copy(update={"train_run_id": "another"})
+
+    with pytest.raises(AirflowFailException, match="nobody was asked about 'another'"):
+        operator().execute(context_after(other, answer=YES))
 
 
 def test_a_ledger_that_is_away_is_tried_again_before_anything_is_fired(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,26 +5,32 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import Context
-from pydantic import JsonValue
 
 from retrainer.airflow.interval_dag import LONGEST_REASON
 from retrainer.airflow.markdown import cell, links, table
 from retrainer.config.runtime import load_settings
 from retrainer.contracts import Approval, Finding, Monitored, NewEpisodeEvent
 from retrainer.errors import ConfigurationError
-from retrainer.ledger import Episodes
+from retrainer.ledger import Episodes, History
+from retrainer.monitoring.answer import answer_events
+from retrainer.monitoring.episode import text_of
+
+_CLEAR = "Clear the run from monitor on."
 
 
 def monitored(context: Context) -> Monitored:
     """What the task monitor of this run found.
 
     Raises:
-        ConfigurationError: it left no result.
+        ConfigurationError: it left no result, or names no training run where one is to be fired or asked for.
     """
-    found = context["ti"].xcom_pull(task_ids="monitor")
-    if found is None:
-        raise ConfigurationError("monitor left no result", hint="Clear the run from monitor on.")
-    return Monitored.model_validate(found)
+    given = context["ti"].xcom_pull(task_ids="monitor")
+    if given is None:
+        raise ConfigurationError("monitor left no result", hint=_CLEAR)
+    found = Monitored.model_validate(given)
+    if found.action != "none" and not (found.train_run_id and found.train_as_of):
+        raise ConfigurationError("monitor names no training run to fire", hint=_CLEAR)
+    return found
 
 
 def reason_not_to_act(context: Context, found: Monitored) -> str:
@@ -53,57 +59,44 @@ def answer(context: Context) -> Approval | None:
     return Approval.model_validate(given) if given is not None else None
 
 
-def keep_answer(found: Monitored, given: Approval, *, project_root: Path) -> None:
-    """Write the answer into the history of the episode; once, however often it is called.
+def take_answer(found: Monitored, given: Approval, *, project_root: Path) -> bool:
+    """Write the answer into the history of the episode, once; whether the run that was asked for is to be fired.
+
+    An answer that comes too late fires nothing: the episode has ended, or another run is under way.
 
     Raises:
+        ConfigurationError: the history has no such question.
         LedgerUnavailableError: the ledger does not answer.
     """
-    if found.episode is None:
-        return
-    details: dict[str, JsonValue] = {
-        "answer": "retrain" if given.approved else "hold",
-        "by": given.by,
-        "note": given.message,
-    }
-    if given.approved:
-        details |= training(found)
-    event = NewEpisodeEvent(
-        model=found.model,
-        topic="model",
-        episode=found.episode,
-        event="answered",
-        interval=found.interval,
-        severity="severe" if any(finding.severity == "severe" for finding in found.findings) else "warn",
-        identity=_identity(found, given),
-        details=details,
+    url = load_settings(os.environ, project_root).ledger_url
+    episodes = Episodes.open(url)
+    events = episodes.events(found.model)
+    asked = next((each for each in events if each.event == "asked" and _run_id(each) == found.train_run_id), None)
+    if asked is None:
+        raise ConfigurationError(
+            f"nobody was asked about {found.train_run_id!r}", hint="Clear the run from monitor on."
+        )
+    follows = answer_events(
+        asked,
+        "retrain" if given.approved else "hold",
+        events,
+        by=given.by,
+        note=given.message,
+        newest=History.open(url).newest(found.model) or found.interval,
     )
-    Episodes.open(load_settings(os.environ, project_root).ledger_url).append([event])
-
-
-def _identity(found: Monitored, given: Approval) -> str:
-    """The same for every try of the task; another one where a cleared run asked again."""
-    at = given.at.isoformat() if given.at else ""
-    return f"model {found.episode} answered {found.interval.end.isoformat()} {at}"
-
-
-def training(found: Monitored) -> dict[str, JsonValue]:
-    """Id and as_of of the training run that is to be fired.
-
-    Raises:
-        ConfigurationError: monitor did not say.
-    """
-    if not found.train_run_id or found.train_as_of is None:
-        raise ConfigurationError("monitor names no training run to fire", hint="Clear the run from monitor on.")
-    return {"run_id": found.train_run_id, "as_of": found.train_as_of.isoformat()}
+    episodes.append(follows)
+    return any(each.event == "fired" and _run_id(each) == found.train_run_id for each in follows)
 
 
 def reason_of_run(found: Monitored, given: Approval | None) -> str:
     """Why the training run is fired, as its form takes it."""
-    episode = f"drift episode {found.episode}: " if found.episode is not None else ""
     asked = f" ({given.by}: {given.message or 'retrain'})" if given is not None else ""
-    text = f"{episode}{found.reason}{asked}"
+    text = f"drift episode {found.episode}: {found.reason}{asked}"
     return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def _run_id(event: NewEpisodeEvent) -> str:
+    return text_of(event, "run_id")
 
 
 def _findings(findings: tuple[Finding, ...]) -> str:

@@ -106,6 +106,8 @@ def _doc(plan: TrainPlan) -> str:
 **By hand:** *Trigger* with *As of* set retrains as of that time; *Backfill* runs past intervals. Neither moves the
 champion backwards: only a run whose as-of is newer than the champion's may promote.
 
+**By `{plan.model}__monitor`:** where the model has drifted or got worse; *Reason* names the episode.
+
 **When a task fails**
 {WHEN_DATA_FAIL}
 - any other task failed after its retries: read the first error of its log, then clear it. Clearing is always safe.

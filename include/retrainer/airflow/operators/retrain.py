@@ -45,34 +45,36 @@ class RetrainOperator(TriggerDagRunOperator):
         """
         # Imported here: each parse of the DAG file would pay for what only a running task needs.
         from retrainer.airflow.failures import as_task_failure
-        from retrainer.airflow.retraining import answer, keep_answer, monitored, reason_not_to_act
+        from retrainer.airflow.retraining import answer, monitored, reason_not_to_act, reason_of_run
 
         try:
             found = monitored(context)
             if silent := reason_not_to_act(context, found):
                 raise AirflowSkipException(silent)
             given = answer(context)
-            if given is not None:
-                keep_answer(found, given, project_root=self.project_root)
-            if found.action == "ask" and (given is None or not given.approved):
-                raise AirflowSkipException(f"held by {given.by or 'nobody'}" if given else "held: nobody was asked")
-            run_id = self._name(found, given)
+            if found.action == "ask":
+                self._require_yes(found, given)
         except RetrainerError as error:
             raise as_task_failure(error, context) from error
-        if self._is_there(context, run_id):
+        if self._is_there(context, found.train_run_id):
             return
+        assert found.train_as_of is not None
+        reason = reason_of_run(found, given)
+        self.trigger_run_id, self.note = found.train_run_id, reason
+        self.conf = {"as_of": found.train_as_of.isoformat(), "reason": reason}
         self._warn_of_pause(context)
         super().execute(context)
 
-    def _name(self, found: "Monitored", given: "Approval | None") -> str:
-        """Set what the run is to be; its id."""
-        from retrainer.airflow.retraining import reason_of_run, training
+    def _require_yes(self, found: "Monitored", given: "Approval | None") -> None:
+        from retrainer.airflow.retraining import take_answer
 
-        named = training(found)
-        run_id = str(named["run_id"])
-        self.trigger_run_id, self.note = run_id, reason_of_run(found, given)
-        self.conf = {"as_of": named["as_of"], "reason": self.note}
-        return run_id
+        if given is None:
+            raise AirflowSkipException("held: nobody was asked")
+        is_fired = take_answer(found, given, project_root=self.project_root)
+        if not given.approved:
+            raise AirflowSkipException(f"held by {given.by or 'nobody'}")
+        if not is_fired:
+            raise AirflowSkipException("too late: the episode has ended, or another run is under way")
 
     def _is_there(self, context: Context, run_id: str) -> bool:
         """Whether an earlier try, or an earlier monitoring of the same interval, has fired the run."""
