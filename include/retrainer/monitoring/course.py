@@ -39,7 +39,7 @@ def course(situation: Situation, topic: EpisodeTopic, known: Iterable[NewEpisode
         number = max((each.number for each in episodes), default=0) + 1
         return _opened(situation, topic, number)
     if not situation.believed(topic):
-        is_over = not _is_watched(situation, now)
+        is_over = not _is_watched(situation, now) and situation.done_here(topic) is None
         return [page_of(now, situation.interval).event("ended")] if is_over else []
     return [] if situation.has_ended_here(topic) else _escalated(situation, now)
 

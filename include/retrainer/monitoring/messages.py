@@ -8,7 +8,7 @@ from retrainer.monitoring.episode import text_of
 from retrainer.monitoring.reaction import Reaction
 from retrainer.monitoring.situation import Situation
 
-_LONGEST = 300
+_LONGEST = 600
 _ICONS = {"warn": ":large_yellow_circle:", "severe": ":red_circle:"}
 _TOPICS: dict[EpisodeTopic, str] = {"model": "episode", "service": "service episode"}
 _NEWS = ("fired", "asked", "escalated")

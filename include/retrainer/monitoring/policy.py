@@ -55,16 +55,31 @@ def decide(situation: Situation) -> Plan:
     for topic in TOPICS:
         found = course(situation, topic, events)
         events, new = [*events, *found], [*new, *found]
+    if done := situation.done_here("model"):
+        return _again(situation, done, new)
     episode = open_episode(episodes_of(events, "model"))
     may_react = "model" in situation.judged and not situation.has_ended_here("model")
     if episode is None or not may_react or not situation.believed("model"):
         plan = Plan(_verdict(situation, is_puzzle=False), "none", _quiet(situation, episode))
         return _told(situation, plan, new, reaction=None, episode=episode)
     case = Case(situation, episode, training_runs(events))
-    reaction = _standing(situation) or react(case)
-    verdict = _verdict(situation, is_puzzle=unexplained(case) is not None)
-    plan = Plan(verdict, _ACTIONS[reaction.does], reaction.reason)
+    reaction = react(case)
+    plan = Plan(_verdict(situation, is_puzzle=unexplained(case) is not None), _ACTIONS[reaction.does], reaction.reason)
     return _told(situation, plan, [*new, *_reacted(case, reaction)], reaction=reaction, episode=episode)
+
+
+def _again(situation: Situation, done: NewEpisodeEvent, new: Sequence[NewEpisodeEvent]) -> Plan:
+    """The plan of an interval that has led to a run or a question before: that stays, whatever the numbers say now."""
+    episodes = episodes_of([*situation.before, *situation.here], "model")
+    episode = next(each for each in episodes if each.number == done.episode)
+    case = Case(situation, episode, training_runs([*situation.before, *new]))
+    answer = episode.answer_to(done)
+    reaction = Reaction("fire" if done.event == "fired" else "ask", "severe", text_of(done, "reason"))
+    events = [*new, NewEpisodeEvent(**{name: getattr(done, name) for name in NewEpisodeEvent.model_fields})]
+    if answer is not None:
+        reaction, events = Reaction("hold", "answer", f"answered: {text_of(answer, 'answer')}"), [*new]
+    plan = Plan(_verdict(situation, is_puzzle=unexplained(case) is not None), _ACTIONS[reaction.does], reaction.reason)
+    return _told(situation, plan, events, reaction=reaction, episode=episode)
 
 
 def _verdict(situation: Situation, *, is_puzzle: bool) -> Verdict:
@@ -80,23 +95,11 @@ def _quiet(situation: Situation, episode: Episode | None) -> str:
     """Why nothing is done."""
     if "model" not in situation.judged:
         return "nothing could be judged in this interval"
-    if situation.has_ended_here("model"):
-        return "the episode has ended in this interval"
     if episode is None:
         return "nothing about the model is confirmed"
+    if situation.has_ended_here("model"):
+        return "the episode has ended in this interval"
     return f"nothing is confirmed; episode {episode.number} stays open while the version it led to is still new"
-
-
-def _standing(situation: Situation) -> Reaction | None:
-    """What an earlier decision about this interval has led to: it stays, whatever the numbers say now."""
-    there = {event.event: event for event in situation.here if event.topic == "model"}
-    if fired := there.get("fired"):
-        return Reaction("fire", "severe", text_of(fired, "reason"))
-    if asked := there.get("asked"):
-        if answered := there.get("answered"):
-            return Reaction("hold", "answer", f"answered: {text_of(answered, 'answer')}")
-        return Reaction("ask", "severe", text_of(asked, "reason"))
-    return None
 
 
 def _reacted(case: Case, reaction: Reaction) -> list[NewEpisodeEvent]:
@@ -111,9 +114,6 @@ def _reacted(case: Case, reaction: Reaction) -> list[NewEpisodeEvent]:
         was_said = last is not None and last.event == "held" and text_of(last, "cause") == reaction.cause
         return [] if was_said or reaction.cause in _SILENT else [page.event("held", details, of=situation.interval.key)]
     kind: EpisodeEvent = "fired" if reaction.does == "fire" else "asked"
-    there = [event for event in situation.here if event.event == kind and event.topic == "model"]
-    if there:
-        return [NewEpisodeEvent(**{name: getattr(there[0], name) for name in NewEpisodeEvent.model_fields})]
     run_id = f"monitor__{episode.number}__{situation.interval.key}"
     as_of = situation.interval.end.isoformat()
     details |= {"run_id": run_id, "as_of": as_of, "subjects": [*case.subjects], "champion": situation.champion}

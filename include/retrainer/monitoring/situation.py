@@ -51,6 +51,11 @@ class Situation:
         """Has an earlier decision about this interval ended the episode about a topic?"""
         return any(event.topic == topic and event.event == "ended" for event in self.here)
 
+    def done_here(self, topic: EpisodeTopic) -> NewEpisodeEvent | None:
+        """The run that an earlier decision about this interval fired, or else the question that it asked."""
+        done = [event for event in self.here if event.topic == topic and event.event in ("fired", "asked")]
+        return max(done, key=lambda event: event.event == "fired", default=None)
+
     def believed(self, topic: EpisodeTopic) -> tuple[Finding, ...]:
         """The findings about a topic that are worth a warning."""
         return tuple(each for each in self.findings if each.severity != "ignore" and topic_of(each) == topic)

@@ -1,0 +1,334 @@
+"""The policy: episodes, who is told and how often, and when a training run is fired, held or asked for."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from retrainer.contracts import Interval
+from retrainer.monitoring.episode import intervals_after
+from tests.unit.monitoring.played import Played, day, finding, settings
+
+DISTANCE = finding("distance")
+WARNING = finding("distance", severity="warn")
+PREDICTION = finding("prediction", severity="warn", about="prediction")
+SERVICE = finding("p95_ms", severity="warn", about="service")
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+def fired_on_the_first_day(played: Played):
+    plan = played.monitor(1, DISTANCE)
+    assert plan.action == "retrain"
+    return plan
+
+
+def test_nothing_confirmed_is_quiet_and_leaves_nothing(played):
+    plan = played.monitor(1)
+    assert (plan.verdict, plan.action, plan.episode, plan.events, plan.alerts) == ("quiet", "none", None, (), ())
+
+
+def test_what_is_only_to_be_recorded_opens_nothing(played):
+    assert played.monitor(1, finding("distance", severity="ignore")).verdict == "quiet"
+    assert played.course == []
+
+
+def test_a_warning_is_told_once_when_it_opens_and_once_when_it_ends(played):
+    plans = [played.monitor(number, WARNING) for number in (1, 2, 3)] + [played.monitor(number) for number in (4, 5)]
+    assert [(plan.verdict, plan.action, plan.episode) for plan in plans] == [
+        *[("warn", "none", 1)] * 3,
+        *[("quiet", "none", None)] * 2,
+    ]
+    assert played.course == ["opened", "ended"]
+    assert played.told == ["episode 1 has opened (warn)", "episode 1 has ended"]
+
+
+def test_the_next_episode_has_the_next_number(played):
+    for number, findings in enumerate([(WARNING,), (), (WARNING,)], start=1):
+        plan = played.monitor(number, *findings)
+    assert plan.episode == 2
+    assert played.told[-1] == "episode 2 has opened (warn)"
+
+
+def test_a_severe_finding_fires_a_training_run_as_of_the_end_of_the_interval(played):
+    plan = played.monitor(1, DISTANCE)
+    assert (plan.verdict, plan.action, plan.episode) == ("severe", "retrain", 1)
+    assert plan.train_run_id == "monitor__1__2013-05-01T04:00:00Z"
+    assert plan.train_as_of == day(1).end
+    assert played.course == ["opened", "fired"]
+    assert played.told == ["episode 1 has opened (severe)"]
+    assert played.alerts[0].text.splitlines()[1:] == [
+        "• feature: distance moved",
+        "Retraining: a training run was fired.",
+        "Interval: 2013-05-01 04:00 to 2013-05-02 04:00 UTC · <https://mlflow.example/report|Report>",
+    ]
+
+
+def test_a_warning_that_becomes_severe_is_told_once_more_and_fires(played):
+    played.monitor(1, WARNING)
+    plan = played.monitor(2, DISTANCE)
+    played.monitor(3, DISTANCE)
+    assert plan.train_run_id == "monitor__1__2013-05-02T04:00:00Z"
+    assert played.course == ["opened", "escalated", "fired"]
+    assert played.told == ["episode 1 has opened (warn)", "episode 1 is retrained (severe)"]
+
+
+def test_one_more_column_is_an_event_and_no_news(played):
+    played.monitor(1, WARNING)
+    played.monitor(2, finding("distance", "carrier", severity="warn"))
+    assert played.course == ["opened", "escalated"]
+    assert played.told == ["episode 1 has opened (warn)"]
+
+
+def test_the_same_interval_again_is_the_same_plan_and_the_same_state(played):
+    first = played.monitor(1, DISTANCE)
+    state = (played.course, played.told)
+    assert played.monitor(1, DISTANCE) == first
+    assert (played.course, played.told) == state
+
+
+def test_a_run_that_was_fired_stays_fired_when_the_numbers_change(played):
+    first = fired_on_the_first_day(played)
+    again = played.monitor(1, finding("distance", "carrier"), finding("prediction", about="prediction"))
+    assert (again.action, again.train_run_id) == ("retrain", first.train_run_id)
+    assert played.course == ["opened", "fired"]
+
+
+def test_a_second_monitor_run_fires_none_while_one_is_in_flight(played):
+    fired_on_the_first_day(played)
+    plan = played.monitor(2, DISTANCE)
+    assert (plan.action, plan.reason) == ("none", "run monitor__1__2013-05-01T04:00:00Z has no result yet")
+    assert played.course == ["opened", "fired"]
+
+
+def test_a_run_without_a_result_after_the_cool_down_is_unfinished_and_may_be_followed(played):
+    fired_on_the_first_day(played)
+    assert [played.monitor(number, DISTANCE).action for number in (2, 3, 4, 5)] == ["none"] * 4
+    plan = played.monitor(6, DISTANCE)
+    assert (plan.action, plan.train_run_id) == ("retrain", "monitor__1__2013-05-06T04:00:00Z")
+    assert played.course == ["opened", "fired", "unfinished", "fired"]
+    assert played.told[1:] == ["the training run of episode 1 has no result", "episode 1 is retrained (severe)"]
+
+
+def test_a_result_that_comes_late_is_still_told(played):
+    plan = fired_on_the_first_day(played)
+    played.monitor(6)
+    played.finish(plan, "reject", version=2)
+    played.monitor(7)
+    played.monitor(8)
+    assert played.course == ["opened", "fired", "unfinished", "ended", "rejected"]
+
+
+def test_what_became_of_the_run_is_told_also_when_the_episode_has_ended(played):
+    plan = fired_on_the_first_day(played)
+    played.monitor(2)
+    played.finish(plan, "reject", version=2)
+    played.monitor(3)
+    assert played.course == ["opened", "fired", "ended", "rejected"]
+    assert played.told[1:] == ["episode 1 has ended", "v2, trained because of episode 1, was rejected"]
+
+
+def test_a_promotion_keeps_the_episode_open_until_the_version_was_watched(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "promote", version=2)
+    plans = [played.monitor(number) for number in (2, 3, 4, 5)]
+    assert [each.episode for each in plans] == [1, 1, 1, None]
+    assert played.events[2].details == {
+        "run_id": plan.train_run_id,
+        "sequence": 1,
+        "version": 2,
+        "reason": "shown to be better",
+    }
+    assert played.course == ["opened", "fired", "promoted", "ended"]
+    assert played.told[1:] == ["v2, trained because of episode 1, is promoted", "episode 1 has ended"]
+
+
+def test_after_a_rejection_nothing_is_fired_until_something_new_happens(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "reject", version=2)
+    plans = [played.monitor(number, DISTANCE) for number in range(2, 12)]
+    assert {each.action for each in plans} == {"none"}
+    assert plans[-1].reason == "v2, retrained because of this, was rejected; nothing new since"
+    assert played.course == ["opened", "fired", "rejected", "held"]
+    assert played.told[1:] == ["v2, trained because of episode 1, was rejected"]
+    assert played.monitor(12, finding("distance", "carrier")).action == "retrain"
+
+
+def test_another_champion_is_something_new(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "reject", version=2)
+    assert played.monitor(6, DISTANCE).action == "none"
+    played.enter("rollback", 0, as_of=day(1).start)
+    assert played.monitor(7, DISTANCE).action == "retrain"
+
+
+def test_no_run_within_the_cool_down_also_not_of_the_next_episode(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "reject", version=2)
+    played.monitor(2)
+    plans = [played.monitor(number, finding("carrier")) for number in (3, 4, 5, 6)]
+    assert [each.action for each in plans] == ["none", "none", "none", "retrain"]
+    assert plans[0].reason == "no run within 4 intervals of monitor__1__2013-05-01T04:00:00Z"
+    assert plans[3].train_run_id == "monitor__2__2013-05-06T04:00:00Z"
+    assert played.course == ["opened", "fired", "rejected", "ended", "opened", "held", "fired"]
+
+
+def test_beyond_the_budget_of_runs_a_person_is_asked_once():
+    played = Played(config=settings(cool_down_intervals=0, max_per_month=2))
+    for number in (1, 2):
+        played.finish(played.monitor(number, finding(f"column_{number}")), "reject", version=number + 1)
+    plans = [played.monitor(number, finding("column_3")) for number in (3, 4)]
+    assert [plan.action for plan in plans] == ["ask", "none"]
+    assert plans[0].reason == "feature column_3: severe, and 2 runs were fired in the last 30 days, which is the budget"
+    assert played.course[-3:] == ["rejected", "escalated", "asked"]
+    assert played.told[-1] == "episode 1 needs a decision (severe)"
+
+
+def test_the_budget_is_of_thirty_days():
+    played = Played(config=settings(cool_down_intervals=0, max_per_month=1))
+    played.finish(played.monitor(1, finding("column_1")), "reject", version=2)
+    assert played.monitor(30, finding("column_2")).action == "ask"
+    played.answer("hold", newest=30)
+    assert played.monitor(31, finding("column_3")).action == "retrain"
+
+
+def test_where_retraining_is_not_automatic_a_person_is_asked():
+    played = Played(config=settings(automatic=False))
+    plan = played.monitor(1, DISTANCE)
+    assert (plan.verdict, plan.action, plan.train_run_id) == ("severe", "ask", "monitor__1__2013-05-01T04:00:00Z")
+    assert "please decide" in played.alerts[0].text
+
+
+def test_drift_of_the_predictions_with_none_in_the_features_is_asked_about(played):
+    plan = played.monitor(1, PREDICTION)
+    assert (plan.verdict, plan.action) == ("unexplained", "ask")
+    assert plan.reason == "the predictions have changed and no feature has"
+    assert played.course == ["opened", "asked"]
+
+
+def test_a_feature_that_is_only_recorded_explains_the_predictions(played):
+    plan = played.monitor(1, PREDICTION, finding("distance", severity="ignore"))
+    assert (plan.verdict, plan.action) == ("warn", "none")
+
+
+def test_no_improvement_by_the_new_version_is_asked_about(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "promote", version=2)
+    played.monitor(2)
+    plan = played.monitor(4, DISTANCE)
+    assert (plan.verdict, plan.action, plan.episode) == ("unexplained", "ask", 1)
+    assert plan.reason == "v2, retrained because of it, shows the same again: feature distance"
+
+
+def test_something_else_about_the_new_version_is_no_puzzle(played):
+    plan = fired_on_the_first_day(played)
+    played.finish(plan, "promote", version=2)
+    played.monitor(2)
+    plans = [played.monitor(number, finding("carrier")) for number in (4, 5, 6)]
+    assert [each.action for each in plans] == ["none", "none", "retrain"]
+
+
+def test_a_question_is_asked_once_until_it_is_answered(played):
+    plans = [played.monitor(number, PREDICTION) for number in range(1, 9)]
+    assert [plan.action for plan in plans] == ["ask"] + ["none"] * 7
+    assert plans[-1].reason.startswith("asked about 2013-05-01 04:00, and nobody has answered yet")
+    assert played.course == ["opened", "asked"]
+
+
+def test_while_a_question_is_open_nothing_is_fired(played):
+    played.monitor(1, PREDICTION)
+    assert played.monitor(2, PREDICTION, DISTANCE).action == "none"
+
+
+def test_the_answer_retrain_fires_the_run_that_was_asked_about(played):
+    plan = played.monitor(1, PREDICTION)
+    answered, fired = played.answer("retrain", newest=2, note="new sensors")
+    assert (answered.details["answer"], answered.details["by"], answered.details["note"]) == (
+        *("retrain", "ada", "new sensors"),
+    )
+    assert fired.details["run_id"] == plan.train_run_id == "monitor__1__2013-05-01T04:00:00Z"
+    assert fired.details["as_of"] == day(1).end.isoformat()
+    assert played.monitor(3, PREDICTION).reason == f"run {plan.train_run_id} has no result yet"
+    played.finish(plan, "reject", version=2)
+    assert played.monitor(4, PREDICTION).reason.startswith("v2, retrained because of this, was rejected")
+
+
+def test_an_answer_given_twice_is_the_first_one(played):
+    played.monitor(1, PREDICTION)
+    first = played.answer("retrain", newest=2)
+    assert played.answer("hold", newest=3, by="grace") == first
+    assert played.course == ["opened", "asked", "answered", "fired"]
+
+
+def test_an_answer_after_the_end_of_the_episode_fires_nothing(played):
+    played.monitor(1, PREDICTION)
+    played.monitor(2)
+    assert [event.event for event in played.answer("retrain", newest=2)] == ["answered"]
+
+
+def test_an_answer_while_another_run_is_in_flight_fires_nothing(played):
+    played.monitor(1, PREDICTION)
+    played.monitor(2)
+    played.monitor(3, DISTANCE)
+    assert [event.event for event in played.answer("retrain", newest=3)] == ["answered"]
+
+
+def test_the_answer_hold_holds_until_something_new_happens(played):
+    played.monitor(1, PREDICTION)
+    played.answer("hold", newest=1)
+    plan = played.monitor(2, PREDICTION)
+    assert (plan.action, plan.reason) == ("none", "held by ada until the episode ends or something new happens")
+    assert played.monitor(3, PREDICTION, DISTANCE).action == "retrain"
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [("promote", "v7, which has learned from this interval too, was promoted already"), ("reject", "rejected already")],
+)
+def test_nothing_is_fired_where_a_training_has_looked_at_the_interval_already(played, action, reason):
+    played.enter(action, 7, as_of=day(1).end)
+    plan = played.monitor(1, DISTANCE)
+    assert plan.action == "none"
+    assert reason in plan.reason
+
+
+@pytest.mark.parametrize("how", ["backfilled", "older than another"])
+def test_a_backfill_writes_tells_and_fires_nothing(played, how):
+    if how == "older than another":
+        played.monitor(9, WARNING)
+    before = (played.course, played.told)
+    plan = played.monitor(8, DISTANCE, PREDICTION, is_backfill=how == "backfilled")
+    assert (plan.verdict, plan.action, plan.events, plan.alerts, plan.train_run_id) == ("severe", "none", (), (), "")
+    assert (played.course, played.told) == before
+
+
+def test_where_nothing_can_be_judged_no_episode_begins_or_ends(played):
+    played.monitor(1, WARNING)
+    plan = played.monitor(2, judged=frozenset())
+    assert (plan.verdict, plan.action, plan.episode) == ("not_known", "none", 1)
+    assert played.monitor(3, DISTANCE, judged=frozenset({"service"})).action == "none"
+    assert played.course == ["opened"]
+
+
+def test_the_server_has_episodes_of_its_own_and_is_never_retrained_for(played):
+    plan = played.monitor(1, finding("p95_ms", about="service"), WARNING)
+    assert (plan.verdict, plan.action, plan.episode) == ("severe", "none", 1)
+    played.monitor(2, SERVICE)
+    played.monitor(3)
+    assert played.told == [
+        "episode 1 has opened (warn)",
+        "service episode 1 has opened (severe)",
+        "episode 1 has ended",
+        "service episode 1 has ended",
+    ]
+    assert "Retraining: none, it does not help a server." in played.alerts[1].text
+
+
+def test_days_of_23_and_25_hours_are_days():
+    spring = Interval(start=datetime(2013, 3, 10, 5, tzinfo=UTC), end=datetime(2013, 3, 11, 4, tzinfo=UTC))
+    autumn = Interval(start=datetime(2013, 11, 3, 4, tzinfo=UTC), end=datetime(2013, 11, 4, 5, tzinfo=UTC))
+    week_later = Interval(start=datetime(2013, 11, 10, 5, tzinfo=UTC), end=datetime(2013, 11, 11, 5, tzinfo=UTC))
+    assert intervals_after(autumn, week_later) == 7
+    assert intervals_after(spring, autumn) == 238
