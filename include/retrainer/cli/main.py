@@ -16,6 +16,7 @@ _COMMANDS = {
     "demo": ("retrainer.cli.demo:demo", "Play real days through the whole loop."),
     "history": ("retrainer.cli.history:history", "What was decided about a model, by whom, when and why."),
     "show": ("retrainer.cli.show:show_command", "One version: since when in production, why, on what evidence."),
+    "monitor": ("retrainer.cli.monitor:monitor", "What monitoring measured in the last weeks, and its episodes."),
     "rollback": ("retrainer.cli.rollback:rollback", "Put an earlier version in production."),
     "switch": ("retrainer.cli.switch:switch_command", "Have the rule answer for a model, or the model again."),
     "rebuild": ("retrainer.cli.rebuild:rebuild", "Train a version again and say whether the same comes out."),

@@ -141,3 +141,30 @@ def in_words(items: Sequence[str], most: int = 3) -> str:
     """At most `most` of the items, and how many more there are."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def trigger(episode: Episode) -> str:
+    """What the episode opened with, in words."""
+    findings = episode.opened.details.get("findings")
+    messages = [each["message"] for each in findings if isinstance(each, dict)] if isinstance(findings, list) else []
+    return ". ".join(str(message) for message in messages)
+
+
+def became(episode: Episode) -> str:
+    """What was done in the episode and what came of it, in words."""
+    told = [words for event in episode.events if (words := _words(event))]
+    return ", then ".join(told) if told else "told, nothing else"
+
+
+def _words(event: NewEpisodeEvent) -> str:
+    version, sequence, reason = event.details.get("version"), event.details.get("sequence"), text_of(event, "reason")
+    words: dict[EpisodeEvent, str] = {
+        "fired": f"run {text_of(event, 'run_id')} fired",
+        "held": f"held: {reason}",
+        "asked": f"asked: {reason}",
+        "answered": f"{text_of(event, 'by') or 'nobody'} answered: {text_of(event, 'answer')}",
+        "promoted": f"v{version} promoted (entry {sequence})",
+        "rejected": f"v{version} rejected (entry {sequence}): {reason}",
+        "unfinished": "the run has no result",
+    }
+    return words.get(event.event, "")
