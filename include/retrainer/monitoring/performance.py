@@ -32,7 +32,7 @@ WINDOW = "window"
 
 _LEAST_INTERVALS = 3
 _LEAST_FREEDOM = 4
-_LEAST_CHUNK = 5
+_LEAST_STRETCH = 5
 
 
 def measure_performance(
@@ -105,13 +105,13 @@ def measure_window(
     found = _measurement(window[-1], by, WINDOW).model_copy(update={"rows": rows})
     value = pooled(by.score, [each.rows for each in window])
     earlier = _stretches(
-        [each for each in known if each not in window], max(by.settings.window_intervals, _LEAST_CHUNK)
+        [each for each in known if each not in window], max(by.settings.window_intervals, _LEAST_STRETCH)
     )
     spread = spread_within(by.score, [[each.rows for each in stretch] for stretch in (window, *earlier)])
     problem = _problem(by, window, rows=rows, value=value, spread=spread)
     if problem or spread is None:
         return found.model_copy(update={"note": problem})
-    return found.model_copy(update=_judged(_Window(value, len(window), spread, len(earlier)), by, promise))
+    return found.model_copy(update=_judged(_Window(value, len(window), spread, tuple(map(len, earlier))), by, promise))
 
 
 def known_window(intervals: Sequence[LabelledInterval], version: int, *, by: Yardstick) -> Sequence[LabelledInterval]:
@@ -140,12 +140,12 @@ def _problem(
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A window that can be judged; `stretches` before it helped to say how much intervals differ."""
+    """A window that can be judged; stretches of the lengths `earlier` helped to say how much intervals differ."""
 
     value: float
     intervals: int
     spread: Spread
-    stretches: int
+    earlier: tuple[int, ...]
 
     @property
     def error(self) -> float:
@@ -182,8 +182,7 @@ def _looks(window: _Window, by: Yardstick, promise: Promise | None) -> Looks:
         promised = 2 ** round(math.log2(min(max(worth, 2), 256)))  # a coarse grid, so that rehearsals are few
     return Looks(
         window=window.intervals,
-        chunk=max(by.settings.window_intervals, _LEAST_CHUNK),
-        chunks=window.stretches,
+        earlier=window.earlier,
         promised=promised,
         has_floor=by.floor is not None,
         looks_a_year=by.intervals_a_year,
@@ -191,12 +190,12 @@ def _looks(window: _Window, by: Yardstick, promise: Promise | None) -> Looks:
     )
 
 
-def _stretches(known: Sequence[LabelledInterval], length: int) -> list[list[LabelledInterval]]:
-    """Whole stretches of `length` known intervals of one version each, the newest first."""
+def _stretches(known: Sequence[LabelledInterval], length: int) -> list[Sequence[LabelledInterval]]:
+    """Stretches of at most `length` and at least two known intervals, each of one version, the newest first."""
     found = []
-    for version in dict.fromkeys(each.version for each in known):
+    for version in dict.fromkeys(each.version for each in reversed(known)):
         own = [each for each in known if each.version == version]
-        found += [own[max(end - length, 0) : end] for end in range(len(own), length - 1, -length)]
+        found += [own[max(end - length, 0) : end] for end in range(len(own), 1, -length)]
     return found
 
 

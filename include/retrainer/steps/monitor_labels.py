@@ -59,11 +59,12 @@ class LabelledRows:
         self._data_uri = data_uri
         self._connection = connection
         self._as_of = as_of
+        self._joined: tuple[Sequence[Interval], bool, Predictions] | None = None
 
     def read(self, interval: Interval) -> list[LabelledInterval]:
         """What each version said in the interval; once with version None where nobody said anything."""
         found = []
-        if self._join([interval], features=False) is not None:
+        if self._join([interval], features=bool(self._config.monitoring.performance.business)) is not None:
             counts = self._connection.execute(
                 f"SELECT {VERSION}, count(*) FILTER (NOT {_AGAIN}), count({ROW_LABEL}) FILTER (NOT {_AGAIN}), "
                 f"count(*) FILTER (NOT {_AGAIN} AND NOT {_FOUND}), count(*) FILTER ({_AGAIN}) "
@@ -122,7 +123,10 @@ class LabelledRows:
 
     def _join(self, intervals: Sequence[Interval], *, features: bool) -> Predictions | None:
         """Make the table `joined`: each prediction, whether it is one of a key again, whether its key is one of the row
-        table's, its label where that is known, and its place among all by the hash of its key."""
+        table's, its label where that is known, and its place among all by the hash of its key. What was joined last
+        is not joined again."""
+        if self._joined is not None and self._joined[0] == intervals and self._joined[1] >= features:
+            return self._joined[2]
         predictions = open_predictions(self._config, self._data_uri, intervals, connection=self._connection)
         if predictions is None:
             return None
@@ -148,6 +152,7 @@ class LabelledRows:
             f"LEFT JOIN ({labels}) AS r ON {equal}",
             {"as_of": self._as_of},
         )
+        self._joined = (intervals, features, predictions)
         return predictions
 
     def _view_rows(self, predictions: Predictions, intervals: Sequence[Interval]) -> None:

@@ -43,10 +43,15 @@ def measure_past(
         ConfigurationError: a business expression is none that DuckDB understands.
     """
     by = yardstick(config, metric_of(config))
+    found: list[LabelledInterval] = []
+    business: list[Measurement] = []
     with connect() as connection:
         rows = LabelledRows(config, data_uri, connection, as_of=as_of)
-        found = [each for interval in intervals for each in rows.read(interval)]
-        business = _business(config, found, rows, by)
+        for interval in intervals:
+            labelled = rows.read(interval)
+            found += labelled
+            business += [each for one in labelled for each in _business(one, rows, by)]
+        business += _business_windows(found, rows, by)
     versions = {each.version for each in found if each.version is not None}
     promised = {version: promise_of(entries, version, metric=config.evaluation.metric) for version in versions}
     promises = {version: promise for version, promise in promised.items() if promise is not None}
@@ -81,20 +86,23 @@ def promise_of(entries: Sequence[Entry], version: int, *, metric: str) -> Promis
     return None
 
 
-def _business(
-    config: ModelConfig, found: Sequence[LabelledInterval], rows: LabelledRows, by: Yardstick
-) -> list[Measurement]:
-    """Each declared expression of each interval and version, and of the last known intervals of each version."""
+def _business(each: LabelledInterval, rows: LabelledRows, by: Yardstick) -> list[Measurement]:
+    """Each declared expression of one interval and version."""
     measured = []
-    for declared in config.monitoring.performance.business:
-        for each in found:
-            known = each.version is not None and by.is_known(each)
-            result = rows.evaluate(declared, [each.interval], version=each.version) if known else None
-            measured.append(measure_business(each, declared, result, by=by))
-        for version in dict.fromkeys(each.version for each in found if each.version is not None):
-            window = known_window(found, version, by=by)
-            if window:
-                result = rows.evaluate(declared, [each.interval for each in window], version=version)
-                count = sum(each.labelled for each in window)
-                measured.append(measure_business_window(window[-1], declared, result, rows=count))
+    for declared in by.settings.business:
+        known = each.version is not None and by.is_known(each)
+        result = rows.evaluate(declared, [each.interval], version=each.version) if known else None
+        measured.append(measure_business(each, declared, result, by=by))
+    return measured
+
+
+def _business_windows(found: Sequence[LabelledInterval], rows: LabelledRows, by: Yardstick) -> list[Measurement]:
+    """Each declared expression of the last known intervals of each version."""
+    measured = []
+    for version in dict.fromkeys(each.version for each in found if each.version is not None):
+        window = known_window(found, version, by=by)
+        count = sum(each.labelled for each in window)
+        for declared in by.settings.business if window else ():
+            result = rows.evaluate(declared, [each.interval for each in window], version=version)
+            measured.append(measure_business_window(window[-1], declared, result, rows=count))
     return measured
