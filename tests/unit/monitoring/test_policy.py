@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from retrainer.config.monitoring import Monitoring
 from retrainer.contracts import Interval
 from retrainer.monitoring.episode import intervals_after
 from tests.unit.monitoring.played import Played, day, finding, settings
@@ -173,6 +174,22 @@ def test_no_run_within_the_cool_down_also_not_of_the_next_episode(played):
     assert plans[0].reason == "no run within 4 intervals of monitor__1__2013-05-01T04:00:00Z"
     assert plans[3].train_run_id == "monitor__2__2013-05-06T04:00:00Z"
     assert played.course == ["opened", "fired", "rejected", "ended", "opened", "held", "fired"]
+
+
+def test_ten_alarms_about_the_same_interval_fire_one_run(played):
+    plans = [played.monitor(1, finding(f"column_{number}")) for number in range(10)]
+    assert {plan.train_run_id for plan in plans} == {"monitor__1__2013-05-01T04:00:00Z"}
+    assert played.course.count("fired") == 1
+
+
+def test_ten_nights_of_another_alarm_each_fire_no_run_within_the_cool_down():
+    played, actions = Played(config=Monitoring()), []
+    for number in range(1, 11):
+        plan = played.monitor(number, finding(f"column_{number}"))
+        actions.append(plan.action)
+        if plan.action == "retrain":
+            played.finish(plan, "reject", version=number + 1)
+    assert actions == ["retrain", *["none"] * 7, "retrain", "none"]
 
 
 def test_beyond_the_budget_of_runs_a_person_is_asked_once():
