@@ -2,10 +2,11 @@
 # ARGS is passed on: make demo ARGS=--exit, make test ARGS="tests/unit -x".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench venv clean
+.PHONY: help demo test check bench images image-locks venv clean
 
 PYTHON ?=
 ARGS ?=
+IMAGES ?= server steps airflow
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -19,6 +20,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make check  run what CI runs before the tests: ruff, mypy, import-linter, retrainer check"
 	@echo "make bench  measure, print a table and write build/bench.json"
+	@echo "make images build the container images (IMAGES=server: only that one)"
 	@echo "make venv   only install into .venv"
 	@echo "make clean  remove .venv, build and caches (not .retrainer, which holds models and data)"
 
@@ -38,6 +40,26 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	@mkdir -p build
 	@$(BIN)/python tests/benchmarks $(ARGS)
+
+images:
+	@set -e; \
+	version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml); \
+	for image in $(IMAGES); do \
+		docker build --target $$image --tag retrainer-$$image:$$version \
+			--build-arg VERSION=$$version --build-arg REVISION=$$(git rev-parse HEAD) .; \
+	done
+
+# After a change of requirements.lock or of a list in config/images: see docs/images.md.
+image-locks: $(INSTALLED)
+	@set -e; \
+	uv=$$(command -v uv || echo build/uv/bin/uv); \
+	compile() { \
+		"$$uv" pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+			--no-emit-index-url --constraint requirements.lock --output-file config/images/$$1.lock $$2; \
+	}; \
+	for lock in build server steps; do compile $$lock config/images/$$lock.in; done; \
+	compile airflow "pyproject.toml --extra postgres --extra example"; \
+	sha256sum config/images/*.lock
 
 venv: $(INSTALLED)
 

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ from retrainer.contracts import StepRequest, digest_json
 from retrainer.errors import ConfigurationError
 
 _LOCK = "requirements.lock"
+_REVISION = "revision"
 _NO_EFFECT = {"runtime", "tags", "description", "card"}
 """Sections of a declaration that change neither the model nor the decision about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Digests (SHA-256, hex) of the model's own code and of the lock file; the commit, empty outside of git."""
+    """Digests (SHA-256, hex) of the model's own code and of the lock; the commit, empty where nobody knows it."""
 
     code_digest: str
     lock_digest: str
@@ -80,14 +82,23 @@ def code_digest(config: ModelConfig, top: Path) -> str:
     return total.hexdigest()
 
 
-def lock_digest(root: Path) -> str:
-    """Of the lock file of the project at `root`; empty where there is none."""
-    lock = root / _LOCK
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+def lock_digest(root: Path, *, environment: Path | None = None) -> str:
+    """Of the lock that this environment was installed from; empty where there is none.
+
+    An image keeps its lock in the environment itself (default: the one that runs this). Elsewhere it is the lock of
+    the project at `root`.
+    """
+    locks = (folder / _LOCK for folder in (environment or Path(sys.prefix), root))
+    found = next((lock for lock in locks if lock.is_file()), None)
+    return hashlib.sha256(found.read_bytes()).hexdigest() if found else ""
 
 
 def commit(root: Path) -> str:
-    """The commit that the project at `root` is at; empty outside of git."""
+    """The commit that the project at `root` is at: in an image what its file `revision` says, elsewhere what git says.
+    Empty where neither knows."""
+    recorded = root / _REVISION
+    if recorded.is_file():
+        return recorded.read_text(encoding="utf-8").strip()
     try:
         found = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
