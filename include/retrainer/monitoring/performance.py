@@ -192,7 +192,7 @@ def _looks(window: _Window, by: Yardstick, promise: Promise | None) -> Looks:
 
 def _stretches(known: Sequence[LabelledInterval], length: int) -> list[Sequence[LabelledInterval]]:
     """Stretches of at most `length` and at least two known intervals, each of one version, the newest first."""
-    found = []
+    found: list[Sequence[LabelledInterval]] = []
     for version in dict.fromkeys(each.version for each in reversed(known)):
         own = [each for each in known if each.version == version]
         found += [own[max(end - length, 0) : end] for end in range(len(own), 1, -length)]

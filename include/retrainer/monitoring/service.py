@@ -171,12 +171,14 @@ def measure_service(found: Traffic, *, interval: Interval, alarm: ServiceAlarm) 
     return (*overall, *(_of_versions(found, versions, interval) if len(versions) > 1 else ()))
 
 
-def unreachable(interval: Interval, why: str) -> Measurement:
-    """A server that did not answer: no number, and flagged as failures, since whoever asked it had no answer either.
+def unreachable(interval: Interval, why: str, *, tries: int, alarm: ServiceAlarm) -> Measurement:
+    """A server that did not answer: of the requests that are known of, the `tries` of whoever looked, all failed.
 
     One such interval is no alarm yet: what is confirmed in several is.
     """
-    return _measurement(interval, None, "error_share").model_copy(update={"flagged": True, "note": why})
+    return _measurement(interval, None, "error_share").model_copy(
+        update={"value": 1.0, "expected": alarm.max_error_share, "rows": tries, "flagged": True, "note": why}
+    )
 
 
 def not_scraped(interval: Interval, why: str) -> Measurement:

@@ -7,11 +7,12 @@ corrected one. The label of a row that nobody predicted is left out. One interva
 it handed on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.monitoring import Business
@@ -34,6 +35,8 @@ than what one day differs from another. Counts and business expressions see ever
 
 _AGAIN = "_retrainer_again"
 _FOUND = "_retrainer_found"
+_PLACE = "_retrainer_place"
+_IN_PLACE = f"ORDER BY {_PLACE}, {OUTPUT}, {ROW_LABEL}"
 _NO_NUMBERS = np.empty(0, dtype=np.float64)
 
 
@@ -73,6 +76,23 @@ class LabelledRows:
             found = [self._labelled(interval, counted) for counted in counts]
         return found or [LabelledInterval(interval, None, 0, 0, _NO_NUMBERS, _NO_NUMBERS)]
 
+    def sample(
+        self, interval: Interval, *, version: int, rows: int
+    ) -> tuple[duckdb.DuckDBPyRelation, Mapping[str, str]] | None:
+        """At most so many of the rows that the version predicted in the interval, the same every time.
+
+        Its columns are OUTPUT, ROW_LABEL (null where it is not known), and one for each feature, by the feature's name.
+        None where nothing was ever predicted.
+        """
+        predictions = self._join([interval], features=True)
+        if predictions is None:
+            return None
+        columns = ", ".join((OUTPUT, ROW_LABEL, *predictions.features.values()))
+        relation = self._connection.sql(
+            f"SELECT {columns} FROM joined {self._counting(version)} {_IN_PLACE} LIMIT {rows}"
+        )
+        return relation, predictions.features
+
     def evaluate(self, declared: Business, intervals: Sequence[Interval], *, version: int) -> object:
         """What a business expression gives of the rows of `intervals` that the version predicted and whose label is
         known. None where nothing was ever predicted, Uncomputable where it cannot be computed of these rows.
@@ -88,9 +108,8 @@ class LabelledRows:
             for name, column in predictions.features.items()
             if name.casefold() != "prediction"
         )
-        rows = f"SELECT {OUTPUT} AS prediction, {ROW_LABEL} AS {LABEL}{features} FROM joined " + (
-            f"WHERE NOT {_AGAIN} AND {ROW_LABEL} IS NOT NULL AND {VERSION} = {int(version)}"
-        )
+        counting = f"{self._counting(version)} AND {ROW_LABEL} IS NOT NULL"
+        rows = f"SELECT {OUTPUT} AS prediction, {ROW_LABEL} AS {LABEL}{features} FROM joined {counting}"
         self._check(declared, rows)
         try:
             ((result,),) = self._connection.execute(f"SELECT ({declared.value}) FROM ({rows}) AS r").fetchall()
@@ -115,11 +134,15 @@ class LabelledRows:
         """With a sample of the rows that is the same every time: those whose keys have the smallest hash."""
         version, predictions, labelled, unknown_keys, duplicates = counted
         sample = self._connection.execute(
-            f"SELECT {ROW_LABEL}, {OUTPUT} FROM joined WHERE NOT {_AGAIN} AND {ROW_LABEL} IS NOT NULL "
-            f"AND {VERSION} = {version} ORDER BY place, {OUTPUT}, {ROW_LABEL} LIMIT {SAMPLE_ROWS}"
+            f"SELECT {ROW_LABEL}, {OUTPUT} FROM joined {self._counting(version)} AND {ROW_LABEL} IS NOT NULL "
+            f"{_IN_PLACE} LIMIT {SAMPLE_ROWS}"
         ).fetchnumpy()
-        labels, outputs = (np.ma.filled(sample[name].astype(np.float64), np.nan) for name in (ROW_LABEL, OUTPUT))
+        labels, outputs = (_numbers(sample[name]) for name in (ROW_LABEL, OUTPUT))
         return LabelledInterval(interval, version, predictions, labelled, labels, outputs, unknown_keys, duplicates)
+
+    def _counting(self, version: int) -> str:
+        """The rows of a version that count."""
+        return f"WHERE NOT {_AGAIN} AND {VERSION} = {int(version)}"
 
     def _join(self, intervals: Sequence[Interval], *, features: bool) -> Predictions | None:
         """Make the table `joined`: each prediction, whether it is one of a key again, whether its key is one of the row
@@ -147,7 +170,7 @@ class LabelledRows:
             f"CREATE OR REPLACE TEMP TABLE joined AS SELECT p.{VERSION}, p.{OUTPUT}, p.{_AGAIN}, "
             f"r.{identifier(next(iter(predictions.keys)))} IS NOT NULL AS {_FOUND}, "
             f"CASE WHEN r.{ROW_KNOWN_AT} <= $as_of THEN r.{ROW_LABEL} END AS {ROW_LABEL}, "
-            f"hash({', '.join(f'p.{key}' for key in keys)}) AS place{kept} "
+            f"hash({', '.join(f'p.{key}' for key in keys)}) AS {_PLACE}{kept} "
             f"FROM (SELECT *, {is_again} AS {_AGAIN} FROM {predictions.view}) AS p "
             f"LEFT JOIN ({labels}) AS r ON {equal}",
             {"as_of": self._as_of},
@@ -167,6 +190,12 @@ class LabelledRows:
         if not predictions.by_event:
             keys = [key for key in partition_keys(table) if key <= partition_key(self._as_of)]
         view_partitions(self._connection, table, keys, "row_table")
+
+
+def _numbers(values: object) -> NDArray[np.float64]:
+    """A column as DuckDB gives it: masked where it has nulls."""
+    found: NDArray[np.float64] = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
+    return found
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -90,8 +90,9 @@ def _business(each: LabelledInterval, rows: LabelledRows, by: Yardstick) -> list
     """Each declared expression of one interval and version."""
     measured = []
     for declared in by.settings.business:
-        known = each.version is not None and by.is_known(each)
-        result = rows.evaluate(declared, [each.interval], version=each.version) if known else None
+        result: object = None
+        if each.version is not None and by.is_known(each):
+            result = rows.evaluate(declared, [each.interval], version=each.version)
         measured.append(measure_business(each, declared, result, by=by))
     return measured
 

@@ -1,8 +1,9 @@
 """The predictions of some intervals as one DuckDB view, whether made in a batch or answered by the server."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -11,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from retrainer.config.declaration import ModelConfig
+from retrainer.config.source import ColumnType
 from retrainer.contracts import Interval
 from retrainer.contracts.columns import INTERVAL, TIME
 from retrainer.features import feature_columns
@@ -29,6 +31,16 @@ ORDER = "_retrainer_order"
 """When a prediction was made, and what tells it from others of the same moment."""
 
 _RAW = "predictions_as_stored"
+
+_SQL: Mapping[ColumnType, str] = MappingProxyType(
+    {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "float": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "timestamp": "TIMESTAMP WITH TIME ZONE",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +133,18 @@ def _view(
     *,
     by_event: bool,
 ) -> Predictions:
-    """The view over the query `placed`; `stored` is what it calls each key and feature. What it lacks is null."""
+    """The view over the query `placed`; `stored` is what it calls each key and feature. A column that is younger than
+    the table is null in all of it."""
     there = connection.sql(f"SELECT * FROM {_RAW} LIMIT 0").columns
     key = config.source.tables[config.source.rows].key
     keys = {name: f"_retrainer_key_{number}" for number, name in enumerate(key)}
     features = {name: f"_retrainer_feature_{number}" for number, name in enumerate(feature_columns(config))}
-    columns = [PLACE, VERSION, OUTPUT, ORDER]
-    columns += [
-        f"{_stored(stored[name], there)} AS {column}" for named in (keys, features) for name, column in named.items()
+    missing = {column.name: f"CAST(NULL AS {_SQL[column.type]})" for column in logged_columns(config)}
+    named = [
+        f"{identifier(stored[name]) if stored[name] in there else missing[name]} AS {column}"
+        for each in (keys, features)
+        for name, column in each.items()
     ]
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS SELECT {', '.join(columns)} FROM ({placed}) AS p")
+    columns = ", ".join((PLACE, VERSION, OUTPUT, ORDER, *named))
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW predictions AS SELECT {columns} FROM ({placed}) AS p")
     return Predictions("predictions", keys, features, by_event)
-
-
-def _stored(column: str, there: Collection[str]) -> str:
-    """A column that is younger than the table is null in all of it."""
-    return identifier(column) if column in there else "NULL"

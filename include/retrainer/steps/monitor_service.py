@@ -36,7 +36,7 @@ def measure_server(config: ModelConfig, settings: RuntimeSettings, request: Step
 
     The server is looked at once an interval: what it said is kept, and an interval that is measured again is measured
     by the same look. A backfilled run does not look, since the server tells nothing of the past. Whatever the server
-    does, the step goes on: one that does not answer is a measurement without a value, flagged.
+    does, the step goes on: of one that does not answer, all requests failed.
     """
     if config.serving is None or not settings.has_server:
         return ()
@@ -49,7 +49,7 @@ def measure_server(config: ModelConfig, settings: RuntimeSettings, request: Step
             now = _look(config, settings)
         except RetrainerError as error:
             log.warning("%s", error.args[0])
-            return (unreachable(interval, str(error.args[0])),)
+            return (unreachable(interval, str(error.args[0]), tries=_TRIES, alarm=config.monitoring.service),)
         scrapes = Scrapes(now=now, before=_before(place, interval))
         write_file(_uri(place, interval.key), scrapes.to_json().encode())
     return measure_service(traffic(scrapes), interval=interval, alarm=config.monitoring.service)

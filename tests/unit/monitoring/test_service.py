@@ -157,10 +157,11 @@ def test_a_version_that_answered_alone_is_named():
     assert len(found) == 7
 
 
-def test_a_server_that_did_not_answer_is_flagged_without_a_number():
-    found = unreachable(INTERVAL, "the model server at http://127.0.0.1:9 does not answer: refused")
-    assert (found.measure, found.value, found.flagged) == ("error_share", None, True)
-    assert found.note == "the model server at http://127.0.0.1:9 does not answer: refused"
+def test_of_a_server_that_did_not_answer_all_requests_failed():
+    why = "the model server at http://127.0.0.1:9 does not answer: refused"
+    found = unreachable(INTERVAL, why, tries=3, alarm=ServiceAlarm())
+    assert (found.measure, found.value, found.expected, found.rows) == ("error_share", 1.0, 0.01, 3)
+    assert (found.flagged, found.note) == (True, why)
 
 
 @pytest.mark.parametrize(

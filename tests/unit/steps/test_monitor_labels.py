@@ -20,7 +20,9 @@ from retrainer.monitoring.labelled import LabelledInterval
 from retrainer.scoring import Scorer, Stamp, Unscored, score, scored_uri
 from retrainer.snapshots import connect
 from retrainer.steps import monitor_labels
+from retrainer.steps.label_rows import ROW_LABEL
 from retrainer.steps.monitor_labels import LabelledRows, read_labelled
+from retrainer.steps.monitor_predictions import OUTPUT
 from tests.live import as_of, land, log_predictions, make_flights, scores
 from tests.worlds import World, small_config
 
@@ -281,3 +283,23 @@ def test_an_expression_that_these_rows_are_not_for_gives_no_number(scored):
     found = evaluate(scored, "sum(CAST(carrier AS INTEGER))")
     assert isinstance(found, Uncomputable)
     assert "Conversion Error" in found.why
+
+
+@pytest.mark.parametrize("source", ["scored", "served"])
+def test_a_sample_has_predictions_labels_and_features_and_is_the_same_every_time(source, request):
+    world = request.getfixturevalue(source)
+    moment = as_of(0) + timedelta(days=1 + 8 / 24)
+    with connect() as connection:
+        rows = LabelledRows(world.config, world.settings.data_uri, connection, as_of=moment)
+        relation, names = rows.sample(day(1), version=1, rows=30)
+        first = relation.to_arrow_table()
+        second = rows.sample(day(1), version=1, rows=30)[0].to_arrow_table()
+        nobody = rows.sample(day(1), version=7, rows=30)[0].to_arrow_table()
+    assert first.equals(second)
+    assert (len(first), len(nobody)) == (30, 0)
+    assert 0 < 30 - first[ROW_LABEL].null_count <= 11
+    assert set(first[names["carrier"]].to_pylist()) == {"AA", "UA"}
+    assert set(first[OUTPUT].to_pylist()) <= set(OUTPUTS[40:80])
+    # no weather is there: the column is null, and still of its declared type
+    assert first[names["weather__temp"]].null_count == 30
+    assert first.schema.field(names["weather__temp"]).type == pa.float64()

@@ -125,7 +125,7 @@ def test_a_server_that_is_away_is_flagged_and_looked_at_again_by_the_next_try(wo
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
     away = World(world.home, world.config, nobody)
     (found,) = measure(away).values()
-    assert (found.measure, found.value, found.flagged) == ("error_share", None, True)
+    assert (found.measure, found.value, found.flagged, found.rows) == ("error_share", 1.0, True, 3)
     assert found.note.startswith(f"the model server at {nobody} does not answer: ")
     assert len(measure(world)) == 7
 
