@@ -110,3 +110,12 @@ def test_a_server_that_is_down_is_named_without_its_password() -> None:
 def test_what_is_no_address_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigurationError, match="serving_uri"):
         ModelServer(url)
+
+
+def test_what_it_counts_is_read_as_text(url: str, handler: type[Handler]) -> None:
+    handler.reply = (200, "retrainer_requests_total 1\n")
+    assert ModelServer(url).metrics() == "retrainer_requests_total 1\n"
+    assert handler.seen == [("GET", "/metrics", None)]
+    handler.reply = (404, "{}")
+    with pytest.raises(ModelServerError, match="has no metrics"):
+        ModelServer(url).metrics()
