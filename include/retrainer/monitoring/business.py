@@ -26,15 +26,15 @@ def measure_business(each: LabelledInterval, declared: Business, result: Result,
         return _measurement(each, declared, declared.name, rows=each.labelled).model_copy(
             update={"note": not_known(each, by.settings.min_coverage)}
         )
-    return judged(_measurement(each, declared, declared.name, rows=each.labelled), declared, result)
+    return _judged(_measurement(each, declared, declared.name, rows=each.labelled), declared, result)
 
 
 def measure_business_window(newest: LabelledInterval, declared: Business, result: Result, *, rows: int) -> Measurement:
     """The result of the rows of the last known intervals together, on the newest of them."""
-    return judged(_measurement(newest, declared, WINDOW, rows=rows), declared, result)
+    return _judged(_measurement(newest, declared, WINDOW, rows=rows), declared, result)
 
 
-def judged(found: Measurement, declared: Business, result: Result) -> Measurement:
+def _judged(found: Measurement, declared: Business, result: Result) -> Measurement:
     """`found` with the result as its value, flagged where that is outside the declared bounds; and why there is none.
 
     `expected` is the bound that it is outside of, or else the one that is declared.

@@ -32,6 +32,9 @@ _SEED = 20
 _DRAWN = 400_000
 """Intervals that a rehearsal draws: a year of days a thousand times, and 0.1 s."""
 
+_MOST_LOOKS = 10_000
+"""Of a year with more looks so many are drawn, for their share of the crossings."""
+
 _HIGHEST = 50.0
 _STEPS = 40
 
@@ -123,13 +126,14 @@ def limit(looks: Looks) -> float:
     """How many errors below its reference a window must be, so that a model that is as good as promised, and no better
     than the floor, crosses that as often as declared: a year, on average, one crossing being a stretch of windows."""
     below = _rehearse(looks)
-    years = len(below)
+    years, drawn = below.shape
+    allowed = looks.crossings_a_year * years * drawn / looks.looks_a_year
     low, high = 0.5, _HIGHEST
     for _ in range(_STEPS):
         middle = (low + high) / 2
         crossed = below > middle
         begins = int(crossed[:, 0].sum()) + int((crossed[:, 1:] & ~crossed[:, :-1]).sum())
-        if begins > looks.crossings_a_year * years:
+        if begins > allowed:
             low = middle
         else:
             high = middle
@@ -140,8 +144,9 @@ def _rehearse(looks: Looks) -> Numbers:
     """Errors by which each window of some years is below its references: shape (years, looks)."""
     generator = np.random.default_rng(_SEED)
     window, before = looks.window, sum(looks.earlier)
-    years = max(50, round(_DRAWN / looks.looks_a_year))
-    drawn = _persistent(generator, years, before + window + looks.looks_a_year - 1)
+    count = min(looks.looks_a_year, _MOST_LOOKS)
+    years = max(50, round(_DRAWN / count))
+    drawn = _persistent(generator, years, before + window + count - 1)
     means, squares = _rolling(drawn, window)
     means, squares = means[:, before:], squares[:, before:]
     freedom = window - 1

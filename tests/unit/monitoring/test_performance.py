@@ -11,6 +11,7 @@ from retrainer.contracts.monitoring import Measurement
 from retrainer.monitoring.cause import cause
 from retrainer.monitoring.labelled import LabelledInterval, Promise, intervals_a_year
 from retrainer.monitoring.performance import measure_interval, measure_performance, measure_window
+from retrainer.monitoring.significance import Looks, limit
 from tests.unit.monitoring.past import day, flights, mean_output, promise_from, roc_auc, worth, yardstick_of
 
 NO_NUMBERS = np.empty(0)
@@ -235,6 +236,11 @@ def test_a_flipped_relation_is_caught_within_a_week():
         delays.append(next((n for n, found in enumerate(nights, 1) if found.flagged), 99))
     assert median(delays) <= 5
     assert max(delays) <= 8
+
+
+def test_a_limit_is_found_for_a_schedule_of_minutes_too():
+    daily = Looks(window=7, earlier=(7, 7), promised=16, has_floor=False, looks_a_year=365, crossings_a_year=1)
+    assert 2.5 < limit(daily) < limit(replace(daily, looks_a_year=525_960)) < 20
 
 
 @pytest.mark.parametrize(
