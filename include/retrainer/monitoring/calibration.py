@@ -29,7 +29,7 @@ _INTERVALS = 365
 _FREEDOM = 4.0
 """Degrees of freedom of the t distribution that weeks are stretched to."""
 
-_LEVELS = np.geomspace(1e-8, 0.01, 100)
+_LEVELS = np.geomspace(1e-8, 0.005, 100)
 """Levels that are tried. None is laxer than the last, for the reference has not shown every kind of week."""
 
 

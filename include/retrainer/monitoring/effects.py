@@ -26,7 +26,7 @@ def scale_of(layout: Layout, reference: Tally) -> float:
     offset = float(reference.sums.sum()) / values
     variance = float(reference.squares) / values - offset**2
     mean = layout.center + offset
-    if variance > (1e-9 * mean) ** 2 and variance > 1e-15 * float(reference.squares) / values:
+    if variance > (1e-12 * mean) ** 2 and variance > 1e-14 * float(reference.squares) / values:
         return float(np.sqrt(variance))
     return abs(mean) or 1.0
 

@@ -126,7 +126,7 @@ def fit(logs: Values, *, offset: Values, floor: Values, block: int) -> Tails:
     independent = (count / block - 1) * squares / count / np.maximum(of_blocks, 1e-300)
     effective = np.where(varies, np.clip(independent, np.minimum(_LEAST_EFFECTIVE, count), count), count)
     spread = np.maximum(np.sqrt(squares / (count - count / effective)), floor)
-    return Tails(offset, center, spread, effective, np.where(known, logs, -np.inf).max(axis=-2), floor)
+    return Tails(offset, center, spread, effective, np.where(known, logs, -np.inf).max(axis=-2, initial=-np.inf), floor)
 
 
 def _variance_of_means(distance: Values, known: NDArray[np.bool_], block: int) -> Values:

@@ -1,0 +1,186 @@
+"""How often monitoring alarms without drift, and how soon it sees drift that was put there, by replaying days.
+
+`python -m tests.unit.monitoring.replays` prints the tables of docs/drift.md. Every replay is drawn from its own seed,
+so a test that repeats the first made-up ones finds them again to the bit.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from retrainer.monitoring.reference import Reference
+from tests.unit.monitoring.flights_year import FlightsYear, flights_year, in_order, shuffled
+from tests.unit.monitoring.play import (
+    DAYS_A_YEAR,
+    REFERENCE_DAYS,
+    Change,
+    Replay,
+    Tests,
+    doubled,
+    episodes,
+    evidently_alarm,
+    made_up_replay,
+    nulled,
+    psi_alarms,
+    runs,
+    shifted,
+)
+
+FLIGHTS = range(100, 112)
+"""Orders of the weeks. Those below 100 were used to build the decision, and are not shown."""
+
+MADE_UP = range(20)
+CAUGHT_IN = 3
+"""So many replays of each kind are used for drift that was put there."""
+
+STARTS = (100, 170, 240)
+EVIDENTLY_DAYS = 5
+"""Days a replay: the preset takes seconds for each."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """What a replay without drift gave: episodes, and days on which each of the others alarmed."""
+
+    days: int
+    episodes: int
+    flagged: int
+    tests: tuple[int, int]
+    """Days with an alarm, and stretches of them."""
+    psi: tuple[int, int]
+
+    @property
+    def per_year(self) -> float:
+        return self.episodes * DAYS_A_YEAR / self.days
+
+
+def quiet(replay: Replay, reference: Reference) -> Quiet:
+    """Watch days in which nothing has changed."""
+    year = replay.year(reference)
+    tests = Tests.of(replay)
+    alarms = [bool(tests.alarms(replay.days(day))) for day in range(REFERENCE_DAYS, replay.length)]
+    psi = [bool(psi_alarms(day)) for day in year]
+    return Quiet(
+        days=len(year),
+        episodes=len(episodes(year, replay.drift)),
+        flagged=sum(any(each.flagged for each in day) for day in year),
+        tests=(sum(alarms), runs(alarms)),
+        psi=(sum(psi), runs(psi)),
+    )
+
+
+def quiet_lines(title: str, found: list[Quiet]) -> Iterator[str]:
+    """The lines of the table of days without drift."""
+    days = sum(each.days for each in found)
+    years = days / DAYS_A_YEAR
+    kinds = {
+        "Retrainer": (sum(each.flagged for each in found), sum(each.episodes for each in found)),
+        "KS or chi-squared p < 0.05, any column": tuple(sum(each.tests[i] for each in found) for i in range(2)),
+        "PSI > 0.2, any column": tuple(sum(each.psi[i] for each in found) for i in range(2)),
+    }
+    for name, (marked, stretches) in kinds.items():
+        yield f"| {title} | {name} | {marked / days:.0%} | {stretches / years:.2f} |"
+
+
+def changes(replay: Replay, *, categories: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str, Change]]:
+    """Drift to put there: a name, the column, the change."""
+    numbers = [each.name for each in replay.watched if each.kind == "number" and each.about == "feature"]
+    for name in numbers:
+        values = np.concatenate([replay.days(day)[name] for day in range(REFERENCE_DAYS)])
+        yield f"{name}: half a standard deviation more", name, shifted(name, 0.5 * float(np.nanstd(values)))
+    for name, category in categories:
+        yield f"{name}: {category} doubles", name, doubled(name, category)
+    for each in replay.watched:
+        if each.about == "feature":
+            yield f"{each.name}: 10 % null", each.name, nulled(each.name, 0.1)
+
+
+def caught_line(title: str, found: list[int | None]) -> str:
+    """One line of the table of drift that was put there."""
+    seen = sorted(each for each in found if each is not None)
+    after = f"{median(seen):g}" if seen else "-"
+    latest = f"{seen[-1]}" if seen else "-"
+    return f"| {title} | {len(seen)} of {len(found)} | {after} | {latest} |"
+
+
+def caught_lines(replays: list[tuple[Replay, Reference]], *, categories: list[tuple[str, object]]) -> Iterator[str]:
+    """The table's lines: each change in each replay from each of STARTS on."""
+    listed = [list(changes(replay, categories=categories)) for replay, _ in replays]
+    for place, (title, column, _) in enumerate(listed[0]):
+        found = [
+            replay.caught(reference, column, listed[number][place][2], start=start)
+            for number, (replay, reference) in enumerate(replays)
+            for start in STARTS
+        ]
+        yield caught_line(title, found)
+
+
+def evidently_line(title: str, replays: list[tuple[Replay, Reference]]) -> str:
+    """What the default preset says of days without drift."""
+    verdicts = []
+    for replay, _ in replays:
+        before = [replay.days(day) for day in range(REFERENCE_DAYS)]
+        reference = {each.name: np.concatenate([day[each.name] for day in before]) for each in replay.watched}
+        for day in np.linspace(REFERENCE_DAYS, replay.length - 1, EVIDENTLY_DAYS).astype(int):
+            now = {each.name: replay.days(day)[each.name] for each in replay.watched}
+            verdicts.append(evidently_alarm(reference, now, replay.watched))
+    share = sum(verdict for verdict, _ in verdicts) / len(verdicts)
+    columns = sum(drifted for _, drifted in verdicts) / len(verdicts)
+    return f"| {title} | {len(verdicts)} | {share:.0%} | {columns:.0%} |"
+
+
+def year_lines(replay: Replay, year: FlightsYear) -> Iterator[str]:
+    """The real year: what was confirmed, from when to when."""
+    reference = replay.reference()
+    for first, last, columns in episodes(replay.year(reference), replay.drift):
+        days = [year.intervals[REFERENCE_DAYS + day].start.date().isoformat() for day in (first, last)]
+        yield f"| {days[0]} | {days[1]} | {', '.join(columns)} |"
+
+
+def main() -> None:
+    """Print every table."""
+    with tempfile.TemporaryDirectory(prefix="retrainer-replays-") as home:
+        year = flights_year(Path(home))
+        flights = _with_references(shuffled(year, seed) for seed in FLIGHTS)
+        made = _with_references(made_up_replay(seed) for seed in MADE_UP)
+        _print("| days | alarm | days marked | alarms a year |", 4, _quiet_table(flights, made))
+        _print(
+            "| days | days tried | dataset drift | columns said to have drifted |", 4, _evidently_table(flights, made)
+        )
+        categories = [("carrier", "UA"), ("carrier", "B6"), ("carrier", "AA"), ("origin", "LGA"), ("dest", "ATL")]
+        lines = caught_lines(flights[:CAUGHT_IN], categories=categories)
+        _print("| drift in the flights | caught | intervals | latest |", 4, lines)
+        lines = caught_lines(made[:CAUGHT_IN], categories=[("category_0", "a"), ("category_1", "a")])
+        _print("| drift in made-up days | caught | intervals | latest |", 4, lines)
+        _print("| from | to | columns confirmed |", 3, year_lines(in_order(year), year))
+
+
+def _with_references(replays: Iterable[Replay]) -> list[tuple[Replay, Reference]]:
+    return [(replay, replay.reference()) for replay in replays]
+
+
+def _quiet_table(*kinds: list[tuple[Replay, Reference]]) -> Iterator[str]:
+    for title, replays in zip(("flights", "made up"), kinds, strict=True):
+        yield from quiet_lines(title, [quiet(*each) for each in replays])
+
+
+def _evidently_table(*kinds: list[tuple[Replay, Reference]]) -> Iterator[str]:
+    for title, replays in zip(("flights", "made up"), kinds, strict=True):
+        yield evidently_line(title, replays[:CAUGHT_IN])
+
+
+def _print(head: str, columns: int, lines: Iterable[str]) -> None:
+    sys.stdout.write(f"{head}\n{'|---' * columns}|\n")
+    for line in lines:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
