@@ -52,7 +52,7 @@ def _confirmed(events: Iterable[NewEpisodeEvent]) -> dict[str, str]:
     for topic in ("model", "service"):
         episode = open_episode(episodes_of(known, topic))
         if episode is not None:
-            found |= dict.fromkeys(episode.subjects, f"confirmed, episode {episode.number}")
+            found |= dict.fromkeys(episode.subjects, f"confirmed in episode {episode.number}")
     return found
 
 

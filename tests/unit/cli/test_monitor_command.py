@@ -92,7 +92,7 @@ def test_a_line_has_the_course_the_last_value_the_usual_one_and_what_is_confirme
     _, _, _, course, last, usual, *rest = line.split()
     assert (len(course), course[0], course[-1]) == (56, "▁", "█")
     assert (last, usual) == ("0.69", "0.21")
-    assert rest == ["4", "of", "56", "confirmed,", "episode", "2"]
+    assert rest == ["4", "of", "56", "confirmed", "in", "episode", "2"]
 
 
 def test_where_labels_are_missing_the_performance_is_not_known_yet(place, retrainer):
