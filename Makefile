@@ -2,7 +2,7 @@
 # ARGS is passed on: make demo ARGS=--exit, make test ARGS="tests/unit -x".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench images image-locks venv clean
+.PHONY: help demo test check bench images locks venv clean
 
 PYTHON ?=
 ARGS ?=
@@ -21,6 +21,7 @@ help:
 	@echo "make check  run what CI runs before the tests: ruff, mypy, import-linter, retrainer check"
 	@echo "make bench  measure, print a table and write build/bench.json"
 	@echo "make images build the container images (IMAGES=server: only that one)"
+	@echo "make locks  make the images' locks again from requirements.lock"
 	@echo "make venv   only install into .venv"
 	@echo "make clean  remove .venv, build and caches (not .retrainer, which holds models and data)"
 
@@ -50,7 +51,7 @@ images:
 	done
 
 # After a change of requirements.lock or of a list in config/images: see docs/images.md.
-image-locks: $(INSTALLED)
+locks: $(INSTALLED)
 	@set -e; \
 	uv=$$(command -v uv || echo build/uv/bin/uv); \
 	compile() { \

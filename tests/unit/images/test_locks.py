@@ -73,7 +73,7 @@ def test_each_pin_of_an_image_is_the_one_of_requirements_lock_with_the_same_hash
     pinned, everything = read_lock(IMAGES / f"{lock}.lock"), read_lock(ROOT / "requirements.lock")
     assert pinned
     other = sorted("==".join(pin) for pin, hashes in pinned.items() if everything.get(pin) != hashes)
-    assert not other, "made from another requirements.lock; run: make image-locks"
+    assert not other, "made from another requirements.lock; run: make locks"
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -93,7 +93,7 @@ def test_an_image_has_all_that_its_code_imports(graph: grimp.ImportGraph, image:
         for package in packages - {"models"}
         if package in owners and not {_normal(name) for name in owners[package]} & installed
     }
-    assert not missing, f"name them in config/images/{image}.in, then run: make image-locks"
+    assert not missing, f"name them in config/images/{image}.in, then run: make locks"
 
 
 @pytest.mark.parametrize("image", ["server", "steps"])
