@@ -98,7 +98,7 @@ def _means(tally: Tally) -> NDArray[np.float64]:
     return _ratio(tally.sums, tally.counts)
 
 
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ratio(part: NDArray[np.int64] | Effects, whole: NDArray[np.int64]) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio: NDArray[np.float64] = np.where(whole > 0, part / whole, np.nan)
     return ratio

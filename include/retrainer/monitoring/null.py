@@ -56,8 +56,10 @@ class Tails:
 
     def over_intervals(self) -> "Tails":
         """The same with an axis for intervals before the last."""
-        fitted = (each[..., None, :] for each in (self.center, self.spread, self.effective, self.largest))
-        return Tails(self.offset, *fitted, self.floor)
+        center, spread, effective, largest = (
+            each[..., None, :] for each in (self.center, self.spread, self.effective, self.largest)
+        )
+        return Tails(self.offset, center, spread, effective, largest, self.floor)
 
     def logs(self, effect: Values) -> Values:
         """The scale on which effects are normal."""
@@ -176,13 +178,8 @@ def _rest(intervals: Tally, total: Tally) -> Tally:
     """For each interval all others but its neighbours."""
     length = len(intervals.missing)
     reach = min(_NEIGHBOURS, length // 7)
-    near = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) <= reach
-    left_out = Tally(
-        *(
-            np.tensordot(near.astype(part.dtype), part, axes=1)
-            for part in (intervals.counts, intervals.sums, intervals.squares, intervals.missing)
-        )
-    )
+    near = (np.abs(np.subtract.outer(np.arange(length), np.arange(length))) <= reach).astype(np.int64)
+    left_out = Tally(near @ intervals.counts, near @ intervals.sums, near @ intervals.squares, near @ intervals.missing)
     return total - left_out
 
 
