@@ -57,7 +57,8 @@ def test_a_bad_declaration_is_one_import_error_with_file_line_and_key(
 
 
 def dags_of(model: str) -> list[str]:
-    return [f"{model}__{kind}" for kind in ("train", "score", "rollback", "rebuild", "online", "predictions")]
+    kinds = ("train", "score", "monitor", "rollback", "rebuild", "online", "predictions")
+    return [f"{model}__{kind}" for kind in kinds]
 
 
 def test_the_error_is_not_that_of_the_file_with_the_other_dags(declare: Declare) -> None:
@@ -83,6 +84,7 @@ def test_two_files_of_one_model_are_a_mistake_of_the_second(declare: Declare, mo
     [
         ("train.py", "one__train", "snapshot"),
         ("score.py", "one__score", "score"),
+        ("monitor.py", "one__monitor", "retrain"),
         ("rollback.py", "one__rollback", "rollback"),
         ("rebuild.py", "one__rebuild", "rebuild"),
         ("maintenance.py", "maintenance", "one__archive"),

@@ -50,7 +50,7 @@ def parse() -> list[str]:
 
 def test_steps_and_their_order_are_those_of_the_contracts() -> None:
     assert (*DATA_STEPS, *MODEL_STEPS) == PIPELINE
-    assert set(INPUTS) == {*PIPELINE, "score"}
+    assert set(INPUTS) == {*PIPELINE, "score", "monitor"}
 
 
 def test_what_has_not_changed_is_read_once(declare: Declare, reads: Reads) -> None:

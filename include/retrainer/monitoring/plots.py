@@ -77,8 +77,14 @@ def _drawn(
         for panel, course in panels.items()
         if panel[0] in about and _is_shown(panel, course) and any(each.value is not None for each in course)
     ]
-    own.sort(key=lambda item: (-sum(each.flagged for each in item[1]), about.index(item[0][0]), *item[0][1:]))
-    return own[:_MOST_PANELS]
+    return sorted(own, key=lambda item: (-sum(each.flagged for each in item[1]), *_order(*item[0], about)))[
+        :_MOST_PANELS
+    ]
+
+
+def _order(of: About, subject: str, measure: str, about: tuple[About, ...]) -> tuple[int, str, bool, str]:
+    """How much is known of a number stands after the number."""
+    return about.index(of), subject, measure == "coverage", measure
 
 
 def _is_shown(panel: _Panel, course: Sequence[Recorded]) -> bool:
