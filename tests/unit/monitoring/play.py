@@ -1,8 +1,10 @@
 """Playing days against a reference as monitoring does, and as three common defaults do."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 from scipy.stats import chi2_contingency, kstwobign
@@ -85,7 +87,7 @@ def episodes(days: Sequence[tuple[Measurement, ...]], drift: Drift) -> list[tupl
     """Stretches in which any column is confirmed: first day, last day, the columns."""
     found: list[tuple[int, int, tuple[str, ...]]] = []
     for day in range(len(days)):
-        columns = confirmed(days[: day + 1], drift)
+        columns = confirmed(days[max(0, day + 1 - drift.confirm.of) : day + 1], drift)
         if columns and found and found[-1][1] == day - 1:
             first, _, before = found[-1]
             found[-1] = (first, day, tuple(dict.fromkeys((*before, *columns))))
@@ -108,38 +110,50 @@ def psi_alarms(day: Sequence[Measurement]) -> set[str]:
 class Tests:
     """p < 0.05 of Kolmogorov and Smirnov's test for numbers, of chi-squared for categories, column by column."""
 
-    watched: tuple[WatchedColumn, ...]
-    reference: Columns
+    numbers: Mapping[str, np.ndarray]
+    """The reference's values, sorted."""
+    categories: Mapping[str, Mapping[str, int]]
+    """The reference's counts."""
 
     @classmethod
     def of(cls, replay: Replay) -> "Tests":
         """Against the days of the reference, all together."""
         days = [replay.days(day) for day in range(REFERENCE_DAYS)]
-        together = {each.name: np.concatenate([day[each.name] for day in days]) for each in replay.watched}
-        numbers = {each.name for each in replay.watched if each.kind == "number"}
-        return cls(replay.watched, {name: np.sort(c) if name in numbers else c for name, c in together.items()})
+        numbers: dict[str, np.ndarray] = {}
+        categories: dict[str, Mapping[str, int]] = {}
+        for each in replay.watched:
+            values = np.concatenate([day[each.name] for day in days])
+            if each.kind == "number":
+                numbers[each.name] = np.sort(values[np.isfinite(values)])
+            else:
+                categories[each.name] = Counter(map(str, values.tolist()))
+        return cls(numbers, categories)
 
     def alarms(self, day: Columns) -> set[str]:
         """Columns that differ."""
-        return {each.name for each in self.watched if self._p_value(each, day[each.name]) < 0.05}
+        p_values = {name: _kolmogorov_smirnov(before, day[name]) for name, before in self.numbers.items()}
+        p_values |= {name: _chi_squared(before, day[name]) for name, before in self.categories.items()}
+        return {name for name, p_value in p_values.items() if p_value < 0.05}
 
-    def _p_value(self, column: WatchedColumn, now: np.ndarray) -> float:
-        before = self.reference[column.name]
-        if column.kind == "category":
-            names = np.unique(before.astype(str))
-            counts = np.array(
-                [[np.count_nonzero(side.astype(str) == name) for name in names] for side in (before, now)]
-            )
-            return float(chi2_contingency(counts[:, counts.sum(axis=0) > 0]).pvalue) if len(names) > 1 else 1.0
-        known = np.sort(now[np.isfinite(now)])
-        before = before[: np.count_nonzero(np.isfinite(before))]
-        if not len(known) or not len(before):
-            return 1.0
-        shares = [np.searchsorted(before, known, side=side) / len(before) for side in ("right", "left")]
-        steps = np.searchsorted(known, known, "right"), np.searchsorted(known, known, "left")
-        distance = max(np.abs(shares[i] - steps[i] / len(known)).max() for i in range(2))
-        size = len(known) * len(before) / (len(known) + len(before))
-        return float(kstwobign.sf(distance * np.sqrt(size)))
+
+def _kolmogorov_smirnov(before: np.ndarray, values: np.ndarray) -> float:
+    now = np.sort(values[np.isfinite(values)])
+    if not len(now) or not len(before):
+        return 1.0
+    sides: tuple[Literal["right", "left"], ...] = ("right", "left")
+    distance = max(
+        np.abs(np.searchsorted(before, now, side) / len(before) - np.searchsorted(now, now, side) / len(now)).max()
+        for side in sides
+    )
+    return float(kstwobign.sf(distance * np.sqrt(len(now) * len(before) / (len(now) + len(before)))))
+
+
+def _chi_squared(before: Mapping[str, int], values: np.ndarray) -> float:
+    now = Counter(map(str, values.tolist()))
+    names = [name for name in before if before[name] + now[name]]
+    if len(names) < 2:
+        return 1.0
+    return float(chi2_contingency([[side.get(name, 0) for name in names] for side in (before, now)]).pvalue)
 
 
 def evidently_alarm(reference: Columns, now: Columns, watched: Sequence[WatchedColumn]) -> tuple[bool, float]:

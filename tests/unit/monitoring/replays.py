@@ -31,15 +31,15 @@ from tests.unit.monitoring.play import (
     shifted,
 )
 
-FLIGHTS = range(100, 112)
+FLIGHTS = range(100, 110)
 """Orders of the weeks. Those below 100 were used to build the decision, and are not shown."""
 
-MADE_UP = range(20)
-CAUGHT_IN = 3
+MADE_UP = range(10)
+CAUGHT_IN = 2
 """So many replays of each kind are used for drift that was put there."""
 
 STARTS = (100, 170, 240)
-EVIDENTLY_DAYS = 5
+EVIDENTLY_DAYS = 3
 """Days a replay: the preset takes seconds for each."""
 
 
@@ -148,16 +148,16 @@ def main() -> None:
         year = flights_year(Path(home))
         flights = _with_references(shuffled(year, seed) for seed in FLIGHTS)
         made = _with_references(made_up_replay(seed) for seed in MADE_UP)
+        _print("| from | to | columns confirmed |", 3, year_lines(in_order(year), year))
         _print("| days | alarm | days marked | alarms a year |", 4, _quiet_table(flights, made))
-        _print(
-            "| days | days tried | dataset drift | columns said to have drifted |", 4, _evidently_table(flights, made)
-        )
         categories = [("carrier", "UA"), ("carrier", "B6"), ("carrier", "AA"), ("origin", "LGA"), ("dest", "ATL")]
         lines = caught_lines(flights[:CAUGHT_IN], categories=categories)
         _print("| drift in the flights | caught | intervals | latest |", 4, lines)
         lines = caught_lines(made[:CAUGHT_IN], categories=[("category_0", "a"), ("category_1", "a")])
         _print("| drift in made-up days | caught | intervals | latest |", 4, lines)
-        _print("| from | to | columns confirmed |", 3, year_lines(in_order(year), year))
+        _print(
+            "| days | days tried | dataset drift | columns said to have drifted |", 4, _evidently_table(flights, made)
+        )
 
 
 def _with_references(replays: Iterable[Replay]) -> list[tuple[Replay, Reference]]:
