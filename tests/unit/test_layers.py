@@ -49,7 +49,7 @@ def test_the_sources_keep_every_contract(copy: Path) -> None:
         ("sources/table.py", "import great_expectations", "Great Expectations in validation only"),
         ("features/columns.py", "from sqlalchemy import text", "SQLAlchemy in sources and ledger only"),
         ("steps/catalog.py", "import airflow.sdk", "Airflow in retrainer.airflow only"),
-        ("evaluation/metric.py", "import evidently", "Evidently in monitoring only"),
+        ("evaluation/metric.py", "import evidently", "Evidently in one module of monitoring only"),
         ("steps/catalog.py", "import models.flight_delay", "The software knows no model"),
     ],
 )
