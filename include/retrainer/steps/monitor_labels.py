@@ -29,6 +29,9 @@ from retrainer.snapshots.publish import snapshot_schema
 from retrainer.steps.label_rows import ROW_KNOWN_AT, ROW_LABEL, labelled_rows
 from retrainer.steps.monitor_predictions import ORDER, OUTPUT, PLACE, VERSION, Predictions, open_predictions
 
+MEMORY_MB = 512
+"""What DuckDB may use for a join; the rest goes to disk."""
+
 SAMPLE_ROWS = 50_000
 """Labels and outputs of an interval that are handed on: what a metric of so many rows lacks in precision is far less
 than what one day differs from another. Counts and business expressions see every row."""
@@ -47,7 +50,7 @@ def read_labelled(
 
     An interval without predictions is there once, with version None.
     """
-    with connect() as connection:
+    with connect(memory_mb=MEMORY_MB) as connection:
         rows = LabelledRows(config, data_uri, connection, as_of=as_of)
         return [each for interval in intervals for each in rows.read(interval)]
 

@@ -20,7 +20,7 @@ from retrainer.monitoring.performance import known_window, measure_performance
 from retrainer.monitoring.significance import Metric
 from retrainer.snapshots import connect
 from retrainer.steps.compare import DECISION
-from retrainer.steps.monitor_labels import LabelledRows
+from retrainer.steps.monitor_labels import MEMORY_MB, LabelledRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def measure_past(
     by = yardstick(config, metric_of(config))
     found: list[LabelledInterval] = []
     business: list[Measurement] = []
-    with connect() as connection:
+    with connect(memory_mb=MEMORY_MB) as connection:
         rows = LabelledRows(config, data_uri, connection, as_of=as_of)
         for interval in intervals:
             labelled = rows.read(interval)
