@@ -169,7 +169,7 @@ class Monitoring(Section):
     retraining: Retraining = Retraining()
     """What a severe finding may do by itself."""
     report: Literal["every_interval", "findings", "never"] = "every_interval"
-    """When a report with Evidently's charts is made, which takes some seconds: findings: when something is confirmed."""
+    """When a report with Evidently's charts is made, which takes seconds. findings: when something is confirmed."""
     report_rows: Whole = Field(default=5000, ge=100, le=100_000)
     """Rows of the interval, and of the reference, that the Evidently report shows: a seeded sample."""
 

@@ -20,6 +20,7 @@ from retrainer.contracts import Interval
 from retrainer.contracts.columns import LABEL
 from retrainer.contracts.interval import partition_key
 from retrainer.errors import ConfigurationError
+from retrainer.features import feature_columns
 from retrainer.monitoring.business import Uncomputable
 from retrainer.monitoring.labelled import LabelledInterval
 from retrainer.snapshots import DataPlace, connect
@@ -65,12 +66,12 @@ class LabelledRows:
         self._data_uri = data_uri
         self._connection = connection
         self._as_of = as_of
-        self._joined: tuple[Sequence[Interval], bool, Predictions] | None = None
+        self._joined: tuple[Sequence[Interval], frozenset[str], Predictions] | None = None
 
     def read(self, interval: Interval) -> list[LabelledInterval]:
         """What each version said in the interval; once with version None where nobody said anything."""
         found = []
-        if self._join([interval], features=bool(self._config.monitoring.performance.business)) is not None:
+        if self._join([interval], self._named_in(*self._config.monitoring.performance.business)) is not None:
             counts = self._connection.execute(
                 f"SELECT {VERSION}, count(*) FILTER (NOT {_AGAIN}), count({ROW_LABEL}) FILTER (NOT {_AGAIN}), "
                 f"count(*) FILTER (NOT {_AGAIN} AND NOT {_FOUND}), count(*) FILTER ({_AGAIN}) "
@@ -87,7 +88,7 @@ class LabelledRows:
         Its columns are OUTPUT, ROW_LABEL (null where it is not known), and one for each feature, by the feature's name.
         None where nothing was ever predicted.
         """
-        predictions = self._join([interval], features=True)
+        predictions = self._join([interval], frozenset(feature_columns(self._config)))
         if predictions is None:
             return None
         columns = ", ".join((OUTPUT, ROW_LABEL, *predictions.features.values()))
@@ -103,13 +104,14 @@ class LabelledRows:
         Raises:
             ConfigurationError: DuckDB does not understand the expression, or it is no aggregate.
         """
-        predictions = self._join(intervals, features=True)
+        named = self._named_in(declared)
+        predictions = self._join(intervals, named)
         if predictions is None:
             return None
         features = "".join(
             f", {column} AS {identifier(name)}"
             for name, column in predictions.features.items()
-            if name.casefold() != "prediction"
+            if name in named and name.casefold() != "prediction"
         )
         counting = f"{self._counting(version)} AND {ROW_LABEL} IS NOT NULL"
         rows = f"SELECT {OUTPUT} AS prediction, {ROW_LABEL} AS {LABEL}{features} FROM joined {counting}"
@@ -147,7 +149,14 @@ class LabelledRows:
         """The rows of a version that count."""
         return f"WHERE NOT {_AGAIN} AND {VERSION} = {int(version)}"
 
-    def _join(self, intervals: Sequence[Interval], *, features: bool) -> Predictions | None:
+    def _named_in(self, *declared: Business) -> frozenset[str]:
+        """The features whose names are in the text of an expression: others need not be read."""
+        texts = [each.value.casefold() for each in declared]
+        return frozenset(
+            name for name in feature_columns(self._config) if any(name.casefold() in text for text in texts)
+        )
+
+    def _join(self, intervals: Sequence[Interval], features: frozenset[str]) -> Predictions | None:
         """Make the table `joined`: each prediction, whether it is one of a key again, whether its key is one of the row
         table's, its label where that is known, and its place among all by the hash of its key. What was joined last
         is not joined again."""
@@ -167,7 +176,7 @@ class LabelledRows:
             )
         )
         equal = " AND ".join(f"p.{column} = r.{identifier(key)}" for key, column in predictions.keys.items())
-        kept = "".join(f", p.{column}" for column in predictions.features.values()) if features else ""
+        kept = "".join(f", p.{column}" for name, column in predictions.features.items() if name in features)
         labels = labelled_rows(self._config, predictions.keys, view="row_table")
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE joined AS SELECT p.{VERSION}, p.{OUTPUT}, p.{_AGAIN}, "

@@ -48,7 +48,7 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
     if reason:
         log.info("nothing is scored: %s", reason)
         return Scored(model=config.name, interval=request.interval, skipped=reason)
-    version = _champion(Versions(connect_tracking(settings), config.name), now)
+    version = champion_of(Versions(connect_tracking(settings), config.name), now)
     model = load_model(version.source, digest=version.digest)
     trained_until = model.facts.training.end
     if trained_until > request.interval.start:
@@ -83,7 +83,12 @@ def _reason_to_skip(now: Standing) -> str:
     return "the model is switched off" if now.off else ""
 
 
-def _champion(versions: Versions, now: Standing) -> Version:
+def champion_of(versions: Versions, now: Standing) -> Version:
+    """The version in production, which there is.
+
+    Raises:
+        ConfigurationError: the registry does not have it.
+    """
     assert now.champion is not None
     version = versions.get(now.champion)
     if version is None:
