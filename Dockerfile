@@ -5,7 +5,8 @@
 ARG BUILD_LOCK=4c93afc69adc353f57e47e6ce48d752547f31945d8a977dd27b14fc5739be4d6
 ARG SERVER_LOCK=c09704b8fe5d504139578e787f04367945ea855efdae2e6c34c0c50721453262
 ARG STEPS_LOCK=b6b684f232a6a8aa8935e84de7c322476c80288ab1685f0ab8ec3f3ecbdd689d
-ARG AIRFLOW_LOCK=70a360c97f85123a225b9b212e29fad78db6ca79973c47fed86420b124b37f69
+ARG AIRFLOW_LOCK=e5af7337c77f9eef9e4a975cd11fd42bb2743523056983c04e944cffc1dcc548
+ARG EXAMPLE_LOCK=1d7798d5d075b04c989468b51a629c934eddfba0d54f92c8de6097646772c11c
 
 FROM python:3.12-slim-bookworm AS base
 RUN groupadd --gid 10001 retrainer \
@@ -13,7 +14,7 @@ RUN groupadd --gid 10001 retrainer \
     && install -d -m 700 -o retrainer -g retrainer /var/lib/retrainer \
     && ln -s /opt/retrainer/include/bin/retrainer /usr/local/bin/retrainer
 # The base comes without bytecode, and nobody can write it later: each start would compile 150 modules, for a second.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+RUN python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash \
         -x '/(test|tests|ensurepip|idlelib|lib2to3|pydoc_data|site-packages|tkinter|turtledemo)/' /usr/local/lib/python3.12
 ENV PATH=/opt/environment/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin \
     HOME=/var/lib/retrainer \
@@ -99,9 +100,19 @@ ARG AIRFLOW_LOCK
 COPY config/images/install.sh config/images/airflow.lock /build/
 RUN /build/install.sh /build/airflow.lock "$AIRFLOW_LOCK"
 
+# The data of the example, which has to be built from source: by the setuptools of build.lock.
+FROM project AS example
+ARG EXAMPLE_LOCK
+COPY config/images/example.lock /build/
+RUN echo "$EXAMPLE_LOCK  /build/example.lock" | sha256sum --check --quiet \
+    && /usr/local/bin/python3 -m pip --python /opt/environment/bin/python install --quiet --disable-pip-version-check \
+        --no-cache-dir --no-compile --no-deps --no-build-isolation --require-hashes --target /example \
+        --requirement /build/example.lock
+
 FROM base AS airflow
 COPY --from=airflow-environment /opt/environment /opt/environment
 COPY --from=project /opt/retrainer /opt/retrainer
+COPY --from=example /example /opt/retrainer/include
 USER 10001:10001
 ENV AIRFLOW_HOME=/var/lib/retrainer/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/retrainer/dags \

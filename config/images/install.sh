@@ -13,9 +13,12 @@ echo "$expected  $lock" | sha256sum --check --quiet || {
 }
 # The base's own Python: that of the environment comes first on the PATH, and has no pip.
 /usr/local/bin/python3 -m venv --without-pip "$environment"
-# Wheels only: nothing is compiled, so no stage needs a compiler.
-/usr/local/bin/python3 -m pip --python "$environment/bin/python" install --quiet --disable-pip-version-check \
-    --no-cache-dir --no-compile --only-binary :all: --require-hashes --requirement "$lock"
+pip() {
+    /usr/local/bin/python3 -m pip --disable-pip-version-check --no-cache-dir --python "$environment/bin/python" "$@"
+}
+# The lock is all there is to install: pip has nothing to choose. Wheels only, so that no stage needs a compiler.
+pip install --quiet --no-deps --no-compile --only-binary :all: --require-hashes --requirement "$lock"
+pip check
 install -m 644 "$lock" "$environment/requirements.lock"
 
 packages=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

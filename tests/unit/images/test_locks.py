@@ -14,7 +14,7 @@ from retrainer.steps.catalog import STEPS
 ROOT = Path(__file__).parents[3]
 IMAGES = ROOT / "config" / "images"
 TARGETS = ("server", "steps", "airflow")
-LOCKS = (*TARGETS, "build")
+LOCKS = (*TARGETS, "build", "example")
 
 _PIN = re.compile(r"^([a-z0-9.-]+)==([^\s;]+)", re.MULTILINE)
 Pin = tuple[str, str]
