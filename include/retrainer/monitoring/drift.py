@@ -103,7 +103,7 @@ def _confirmed(intervals: dict[datetime, dict[str, Measurement]], drift: Drift) 
     if len(flagged) < drift.confirm.intervals:
         return None
     standing_out = [each for each in intervals[flagged[-1]].values() if each.flagged]
-    largest = max(standing_out, key=lambda each: abs(each.value or 0) / least_effect_or_one(drift, each.measure))
+    largest = max(standing_out, key=lambda each: abs(each.value or 0) / (least_effect(drift, each.measure) or 1))
     return ConfirmedColumn(
         about=largest.about,
         subject=largest.subject,
@@ -114,11 +114,6 @@ def _confirmed(intervals: dict[datetime, dict[str, Measurement]], drift: Drift) 
         flagged=len(flagged),
         judged=len(last),
     )
-
-
-def least_effect_or_one(drift: Drift, measure: str) -> float:
-    """What effects of different measures are compared in."""
-    return least_effect(drift, measure) or 1.0
 
 
 def _level(reference: Reference, drift: Drift, intervals_per_year: int) -> float:

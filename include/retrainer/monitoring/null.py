@@ -14,6 +14,7 @@ many as would give their mean the variance that means of a week show (Carlstein 
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from retrainer.monitoring.sketch import Tally
 from retrainer.monitoring.watched import WatchedColumn
 
 Values = NDArray[np.float64]
+Scalar = TypeVar("Scalar", np.int64, np.float64)
 
 MIN_INTERVALS = 14
 """Intervals that a column's reference must have before anything is said of it."""
@@ -35,7 +37,6 @@ RESOLUTION = {"shift": 0.01, "divergence": 0.01, "missing": 0.001, "unseen": 0.0
 _OFFSETS = (0.0, 1.0, 4.0, 16.0)
 """Candidates for the offset, in mean effects: from the logarithm to nearly the effect itself."""
 
-_NEIGHBOURS = 3
 _LEAST_EFFECTIVE = 4.0
 _WEEK_SECONDS = 7 * 86_400
 
@@ -158,7 +159,7 @@ def _own_effects(
         return {}
     total = tally[ordinary].total()
     scale = scale_of(layout, total)
-    rest = _rest(tally[ordinary], total)
+    rest = _rest(tally[ordinary], total, _block(reference))
     thinned = _thinned(tally, size, rows, random)
     earlier = places[reference.earlier[places]]
     found = effects(layout, rest, thinned[ordinary], scale=scale)
@@ -174,13 +175,24 @@ def measured(column: WatchedColumn, measures: Container[str]) -> tuple[str, ...]
     return tuple(name for name in RESOLUTION if name in measures and (column.about == "feature" or name != "missing"))
 
 
-def _rest(intervals: Tally, total: Tally) -> Tally:
-    """For each interval all others but its neighbours."""
-    length = len(intervals.missing)
-    reach = min(_NEIGHBOURS, length // 7)
-    near = (np.abs(np.subtract.outer(np.arange(length), np.arange(length))) <= reach).astype(np.int64)
-    left_out = Tally(near @ intervals.counts, near @ intervals.sums, near @ intervals.squares, near @ intervals.missing)
-    return total - left_out
+def _rest(intervals: Tally, total: Tally, block: int) -> Tally:
+    """For each interval all others but its neighbours: half a week on either side."""
+    reach = min(block // 2, len(intervals.missing) // 7)
+    near = Tally(
+        _around(intervals.counts, reach),
+        _around(intervals.sums, reach),
+        _around(intervals.squares, reach),
+        _around(intervals.missing, reach),
+    )
+    return total - near
+
+
+def _around(values: NDArray[Scalar], reach: int) -> NDArray[Scalar]:
+    """Sums along the first axis over each place and `reach` of them on either side."""
+    along = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0, dtype=values.dtype)])
+    place = np.arange(len(values))
+    sums: NDArray[Scalar] = along[np.minimum(place + reach + 1, len(values))] - along[np.maximum(place - reach, 0)]
+    return sums
 
 
 def _thinned(tally: Tally, size: NDArray[np.int64], rows: int, random: np.random.Generator) -> Tally:
