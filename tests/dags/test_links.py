@@ -16,6 +16,8 @@ from retrainer.airflow.links import (
     MlflowRunLink,
     ModelCardLink,
     ModelVersionLink,
+    MonitoringReportLink,
+    TrainingRunLink,
 )
 from retrainer.airflow.models_page.addresses import Addresses
 
@@ -38,6 +40,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         (EvaluationReportLink(), "report_url"),
         (ModelVersionLink(), "version_url"),
         (ModelCardLink(), "card_url"),
+        (MonitoringReportLink(), "report_url"),
     ],
 )
 def test_a_link_goes_to_the_address_in_the_result(link: MlflowRunLink, field: str, left: dict[str, object]) -> None:
@@ -99,3 +102,17 @@ def test_deploy_finds_the_version_in_what_register_left(monkeypatch: pytest.Monk
     key = kind("flight_delay__train", "deploy", "a_run", 1, -1)
 
     assert DeployedVersionLink().get_link(TASK, ti_key=key) == "http://mlflow/7"
+
+
+def test_the_training_run_that_was_fired_is_linked(left: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/team/")
+    left["trigger_run_id"] = "monitor__2__2013-06-03T04:00:00Z"
+    task = SimpleNamespace(trigger_dag_id="one__train")
+
+    link = TrainingRunLink().get_link(task, ti_key=None)
+
+    assert link == "https://airflow.example/team/dags/one__train/runs/monitor__2__2013-06-03T04%3A00%3A00Z"
+
+
+def test_where_none_was_fired_there_is_no_link(left: dict[str, object]) -> None:
+    assert TrainingRunLink().get_link(SimpleNamespace(trigger_dag_id="one__train"), ti_key=None) == ""
