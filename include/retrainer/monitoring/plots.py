@@ -77,13 +77,13 @@ def _drawn(
         for panel, course in panels.items()
         if panel[0] in about and _is_shown(panel, course) and any(each.value is not None for each in course)
     ]
-    return sorted(own, key=lambda item: (-sum(each.flagged for each in item[1]), *_order(*item[0], about)))[
-        :_MOST_PANELS
-    ]
+    own.sort(key=lambda item: (-sum(each.flagged for each in item[1]), _order(item[0], about)))
+    return own[:_MOST_PANELS]
 
 
-def _order(of: About, subject: str, measure: str, about: tuple[About, ...]) -> tuple[int, str, bool, str]:
+def _order(panel: _Panel, about: tuple[About, ...]) -> tuple[int, str, bool, str]:
     """How much is known of a number stands after the number."""
+    of, subject, measure = panel
     return about.index(of), subject, measure == "coverage", measure
 
 
