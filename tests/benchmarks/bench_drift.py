@@ -177,7 +177,8 @@ def _batches(home: Path) -> Iterator[dict[str, object]]:
 
     from retrainer.scoring.columns import columns_of_batch
 
-    for batch in pq.ParquetFile(home / "rows.parquet").iter_batches(BATCH // 2):
+    # Buffered ahead, as is the default, the whole file is in memory in the end.
+    for batch in pq.ParquetFile(home / "rows.parquet", pre_buffer=False).iter_batches(BATCH // 2):
         yield dict(columns_of_batch(batch, batch.schema.names))
 
 

@@ -96,11 +96,6 @@ def episodes(days: Sequence[tuple[Measurement, ...]], drift: Drift) -> list[tupl
     return found
 
 
-def runs(alarms: Sequence[bool]) -> int:
-    """How many stretches of alarms there are."""
-    return sum(now and not before for before, now in zip([False, *alarms], alarms, strict=False))
-
-
 def psi_alarms(day: Sequence[Measurement]) -> set[str]:
     """Columns whose population stability index is above 0.2."""
     return {each.subject for each in day if each.measure == "psi" and (each.value or 0) > 0.2}
