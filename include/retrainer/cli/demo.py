@@ -14,8 +14,10 @@ from rich.console import Console
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings, find_project_root, load_settings
 from retrainer.demo.airflow_api import AirflowApi
+from retrainer.demo.episode import episode_lines, what_was_not_watched
 from retrainer.demo.play import Played, Player
 from retrainer.demo.progress import Progress
+from retrainer.demo.run_summary import RunSummary
 from retrainer.demo.source import load_example
 from retrainer.demo.steady import SteadyClient, Traffic, example_record
 from retrainer.demo.story import MODEL, RENAMED, STORY
@@ -87,20 +89,28 @@ def _play(settings: RuntimeSettings, stack: Stack, progress: Progress) -> tuple[
 def _summarize(stack: Stack, played: Played, traffic: Traffic | None, *, seconds: float) -> Summary:
     broken = next(run.as_of for run, chapter in zip(played.runs, STORY, strict=True) if chapter.broken)
     missing = what_is_missing(played.runs, broken=broken, column=RENAMED[0], quarantined=played.quarantined)
+    missing += what_was_not_watched(played.episode)
     if traffic is not None:
-        missing += what_was_not_served(played.runs, traffic)
+        missing += what_was_not_served([*played.runs, *_fired(played)], traffic)
     return Summary(
         ok=not missing,
         seconds=round(seconds, 1),
         runs=tuple(played.runs),
+        episode=played.episode,
         urls={"airflow": stack.airflow_url, "mlflow": stack.mlflow_url, "models": f"{stack.server_url}/docs"},
         traffic=traffic,
         missing=tuple(missing),
     )
 
 
+def _fired(played: Played) -> list[RunSummary]:
+    return [played.episode.run] if played.episode is not None and played.episode.run is not None else []
+
+
 def _report(console: Console, summary: Summary, path: Path) -> None:
     console.print(summary_table(summary.runs, width=console.width))
+    if summary.episode is not None:
+        console.print(episode_lines(summary.episode))
     if summary.traffic is not None:
         seen = summary.traffic
         by = ", ".join(f"{who} {count:,}" for who, count in seen.answers.items())

@@ -1,4 +1,4 @@
-"""What the demo plays: which days land, which are trained, and the day that breaks."""
+"""What the demo plays: which days land, which are trained, the day that breaks, and the nights that are watched."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,6 +6,7 @@ from datetime import date, timedelta
 MODEL = "flight_delay"
 FEED_DAG = "sample_feed"
 TRAIN_DAG = "flight_delay__train"
+MONITOR_DAG = "flight_delay__monitor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,7 @@ STORY = (
 )
 """About a week apart. On these real days the first model beats the rule, two challengers are rejected, the summer's
 first one is promoted; then upstream breaks for a day."""
+
+WATCHED = (date(2013, 12, 10), date(2013, 12, 11), date(2013, 12, 12))
+"""As of when it is monitored, one night after another. Nobody has trained since July: winter is weather that the
+summer's model has never seen, and after the third night that is confirmed."""

@@ -6,15 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from retrainer.demo.run_summary import RunSummary, summarize_run
 from retrainer.demo.steady import Traffic
-from retrainer.demo.summary import (
-    RunSummary,
-    Summary,
-    summarize_run,
-    summary_table,
-    what_is_missing,
-    what_was_not_served,
-)
+from retrainer.demo.summary import Summary, summary_table, what_is_missing, what_was_not_served
 
 AS_OF = datetime(2013, 6, 24, 4, tzinfo=UTC)
 BROKEN = datetime(2013, 7, 9, 4, tzinfo=UTC)
@@ -176,7 +170,7 @@ def test_the_json_has_exactly_the_promised_keys(tmp_path):
     Summary(ok=True, seconds=192.4, runs=(run, STOPPED), urls=urls).write(path)
 
     written = json.loads(path.read_text())
-    assert list(written) == ["ok", "seconds", "runs", "urls", "traffic", "missing"]
+    assert list(written) == ["ok", "seconds", "runs", "episode", "urls", "traffic", "missing"]
     assert [list(each) for each in written["runs"]] == [RUN_KEYS, RUN_KEYS]
     assert written["ok"] is True
     assert written["seconds"] == 192.4
