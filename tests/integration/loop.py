@@ -68,6 +68,11 @@ class Airflow(AirflowApi):
         """Start a training run by hand, as of local midnight; its run id."""
         return self.trigger(TRAIN_DAG, {"as_of": f"{as_of.isoformat()}T00:00:00", "reason": "a test"})
 
+    def run_ids(self, dag_id: str) -> list[str]:
+        """The runs of a DAG, in no order."""
+        answer = self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": "100"})
+        return [run["dag_run_id"] for run in answer["dag_runs"]]
+
     def tries(self, run_id: str) -> dict[str, int]:
         """How often each task of a training run was tried."""
         answer = self._ask("GET", f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{run_id}/taskInstances")

@@ -114,7 +114,6 @@ class Alert(NewAlert):
     """A message in the outbox. `sent_at` is null until Slack has taken it."""
 
     number: int
-    url: str = ""
     created_at: UtcDatetime
     sent_at: UtcDatetime | None = None
 

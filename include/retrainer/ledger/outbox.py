@@ -33,15 +33,10 @@ class Outbox(Store):
             for alert in alerts:
                 same = select(table.c.number).where(table.c.model == alert.model, table.c.identity == alert.identity)
                 if connection.execute(same).first() is None:
-                    values = alert.model_dump() | {"url": "", "created_at": datetime.now(UTC)}
+                    values = alert.model_dump() | {"created_at": datetime.now(UTC)}
                     connection.execute(insert(table).values(values))
                     count += 1
         return count
-
-    def link(self, run_id: str, url: str) -> None:
-        """The page of the monitoring run `run_id` is at `url`: the alerts that it raised lead there."""
-        with unavailable(self._engine.url), self._engine.begin() as connection:
-            connection.execute(update(table).where(table.c.run_id == run_id, table.c.sent_at.is_(None)).values(url=url))
 
     def unsent(self, limit: int) -> tuple[Alert, ...]:
         """The oldest alerts that nobody has sent and nobody is sending, at most `limit`.

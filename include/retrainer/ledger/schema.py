@@ -110,7 +110,6 @@ alerts = Table(
     Column("identity", String(250), nullable=False),
     Column("text", Text, nullable=False),
     Column("run_id", String(250), nullable=False),
-    Column("url", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("claimed_until", DateTime(timezone=True)),
     Column("sent_at", DateTime(timezone=True)),

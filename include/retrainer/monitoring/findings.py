@@ -1,9 +1,10 @@
 """From the latest measurements to what is confirmed: what it is about, how large, how bad by the declared rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from retrainer.config.monitoring import Monitoring, Rule
 from retrainer.contracts import About, Alarm, EpisodeTopic, Finding, Interval, Measurement
+from retrainer.monitoring.cause import cause
 from retrainer.monitoring.drift import ConfirmedColumn, confirmed_columns
 
 WINDOW = "window"
@@ -33,8 +34,18 @@ def confirmed(
     found = {about: _columns(about, [each for each in columns if each.about == about]) for about in _DRIFT}
     found |= {about: _windows(about, own) for about in _JUDGED_BY_WINDOW}
     found["service"] = _service(known, config)
+    found["performance"] = _explained(found)
     with_prediction = found["prediction"] is not None
     return tuple(_rated(each, config.rules, with_prediction=with_prediction) for each in found.values() if each)
+
+
+def _explained(found: Mapping[About, Finding | None]) -> Finding | None:
+    """The finding about performance with its likely cause: the inputs, or what they mean."""
+    performance, features = found["performance"], found["feature"]
+    if performance is None:
+        return None
+    diagnosis = cause(fell=True, features=features.subjects if features else (), labels=found["label"] is not None)
+    return performance.model_copy(update={"message": f"{performance.message}; {diagnosis.words}"})
 
 
 def judged_topics(

@@ -29,6 +29,9 @@ LIBRARIES = (
     "skl2onnx",
     "optuna",
     "matplotlib.pyplot",
+    "scipy.stats",
+    "evidently",
+    "evidently.presets",
 )
 """Not Retrainer's own modules nor a model's: each step imports those afresh, as they are then. Nor onnxruntime, which
 starts a thread."""

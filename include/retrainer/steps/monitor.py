@@ -17,9 +17,7 @@ from retrainer.contracts import Entry, Finding, Interval, Measurement, Monitored
 from retrainer.deployment import Standing, standing
 from retrainer.ledger import Episodes, History, Ledger, Outbox
 from retrainer.monitoring.findings import confirmed, judged_topics
-from retrainer.monitoring.plots import draw_history
 from retrainer.monitoring.policy import Plan, decide
-from retrainer.monitoring.report import Decided, report_html
 from retrainer.monitoring.situation import Situation
 from retrainer.registry import Versions
 from retrainer.snapshots import connect
@@ -28,7 +26,6 @@ from retrainer.steps.monitor_drift import IntervalDrift
 from retrainer.steps.monitor_labels import LabelledRows
 from retrainer.steps.monitor_performance import LabelledPast, measure_past
 from retrainer.steps.monitor_report import PAGE, ReportRun, report_run
-from retrainer.steps.monitor_samples import interval_sample, reference_sample, report_columns
 from retrainer.steps.monitor_service import measure_server
 from retrainer.steps.monitor_version import WatchedVersion, load_watched
 from retrainer.steps.score import champion_of
@@ -168,6 +165,11 @@ class _Monitoring:
         self, watched: WatchedVersion, plan: Plan, findings: Sequence[Finding], recent: Sequence[Recorded]
     ) -> dict[str, str | bytes]:
         """The page for people, and the plots."""
+        # Imported here: without the step host Evidently takes seconds, and not every interval has a report.
+        from retrainer.monitoring.plots import draw_history
+        from retrainer.monitoring.report import Decided, report_html
+        from retrainer.steps.monitor_samples import interval_sample, reference_sample, report_columns
+
         rows = self.config.monitoring.report_rows
         with connect() as connection:
             labelled = LabelledRows(self.config, self.settings.data_uri, connection, as_of=self.request.as_of)

@@ -56,7 +56,8 @@ class IntervalDrift:
                 sketch = _with_labels(sketch, self.reference, each)
             else:
                 alone = _with_labels(Sketch(0, {}), self.reference, each)
-                found += (one for one in self._judged(self.reference, alone, each.interval) if one.about == "label")
+                judged = self._judged(_for_one_column(self.reference), alone, each.interval)
+                found += (one for one in judged if one.about == "label")
         return (*found, *self._judged(self.reference, sketch, self.interval))
 
     def _judged(self, reference: Reference, sketch: Sketch, interval: Interval) -> tuple[Measurement, ...]:
@@ -97,6 +98,12 @@ class IntervalDrift:
                 measure="shift" if column.kind == "number" else "divergence",
                 note=self.why,
             )
+
+
+def _for_one_column(reference: Reference) -> Reference:
+    """The reference with a level at which a column that is judged alone is no likelier flagged than among all."""
+    levels = tuple(replace(each, level=each.level / len(reference.watched)) for each in reference.levels)
+    return replace(reference, levels=levels)
 
 
 def _with_labels(sketch: Sketch, reference: Reference, known: LabelledInterval) -> Sketch:

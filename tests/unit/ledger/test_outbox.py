@@ -50,12 +50,6 @@ def test_what_a_sender_did_not_get_rid_of_is_given_out_again_later(outbox):
     assert outbox.unsent(1) == (alert,)
 
 
-def test_the_page_of_the_run_is_known_later(outbox):
-    outbox.put([new_alert("a", run_id="monitor 1"), new_alert("b", run_id="monitor 2")])
-    outbox.link("monitor 1", "https://airflow.example/run")
-    assert [alert.url for alert in outbox.unsent(2)] == ["https://airflow.example/run", ""]
-
-
 def test_of_many_senders_at_once_no_two_get_the_same_alert(outbox):
     outbox.put([new_alert(str(number)) for number in range(60)])
     barrier, got, failed = threading.Barrier(10), [], []

@@ -72,7 +72,6 @@ def _alerts() -> None:
         sa.Column("identity", sa.String(250), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("run_id", sa.String(250), nullable=False),
-        sa.Column("url", sa.Text, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("claimed_until", sa.DateTime(timezone=True)),
         sa.Column("sent_at", sa.DateTime(timezone=True)),
