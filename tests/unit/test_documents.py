@@ -73,7 +73,7 @@ def test_readme_names_every_setting_and_no_other() -> None:
 
 def test_readme_names_every_dag_and_no_other() -> None:
     models = [path.stem for path in find_declarations(ROOT / "config" / "models")]
-    kinds = ("train", "score", "rollback", "rebuild", "online", "predictions")
+    kinds = ("train", "score", "monitor", "rollback", "rebuild", "online", "predictions")
     dags = {f"{model}__{kind}" for model in models for kind in kinds}
     dags |= {"maintenance", "sample_feed"}
 

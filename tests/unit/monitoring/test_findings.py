@@ -120,7 +120,16 @@ def test_performance_is_confirmed_by_its_newest_window():
     (finding,) = found(window(7, flagged=False), window(8, flagged=True))
     assert (finding.about, finding.subjects, finding.severity) == ("performance", ("roc_auc",), "severe")
     assert finding.effect == pytest.approx(0.1)
-    assert finding.message == "roc_auc is 0.6 (0.58 to 0.62), 0.7 was expected"
+    assert finding.message == (
+        "roc_auc is 0.6 (0.58 to 0.62), 0.7 was expected; "
+        "the performance has fallen and no feature has changed: the relation to the label has"
+    )
+
+
+def test_a_performance_that_fell_while_inputs_changed_says_which():
+    drifted = days("-xxx", about="feature", subject="distance", measure="shift", value=0.6)
+    performance = next(each for each in found(*drifted, window(4, flagged=True)) if each.about == "performance")
+    assert performance.message.endswith("the performance has fallen while distance changed: the inputs may be the reason")
 
 
 def test_a_window_without_a_value_is_not_the_newest():
