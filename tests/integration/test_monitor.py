@@ -16,7 +16,14 @@ from tests.integration.loop import Loop
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 CHANGES = {
-    "gates": {"min_gain": -1.0, "min_gain_over_baseline": None, "max_calibration_error": None, "slices": []},
+    "gates": {
+        "min_gain": -1.0,
+        "min_gain_over_baseline": -1.0,
+        "min_value": None,
+        "max_calibration_error": None,
+        "slices": [],
+        "canonical": [],
+    },
     "windows": {"training_days": 60, "holdout_days": 14},  # as long as it takes to know what is ordinary
     "monitoring": {"report": "findings"},
 }
