@@ -129,7 +129,8 @@ def test_performance_is_confirmed_by_its_newest_window():
 def test_a_performance_that_fell_while_inputs_changed_says_which():
     drifted = days("-xxx", about="feature", subject="distance", measure="shift", value=0.6)
     performance = next(each for each in found(*drifted, window(4, flagged=True)) if each.about == "performance")
-    assert performance.message.endswith("the performance has fallen while distance changed: the inputs may be the reason")
+    said = "the performance has fallen while distance changed: the inputs may be the reason"
+    assert performance.message.endswith(said)
 
 
 def test_a_window_without_a_value_is_not_the_newest():
