@@ -4,17 +4,14 @@
 `python bench_drift.py race|table|peak HOME ROWS` prints one line of JSON.
 """
 
-import json
-import os
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from child import Numbers, answer, peak_mb, run_child
 
 SIZES = {"race": 336_776, "peak": 10_000_000}
 OURS_A_ROUND, ROUNDS = 5, 2
@@ -23,19 +20,15 @@ BLOCKS = 74
 CATEGORIES = {"carrier": 16, "origin": 3, "dest": 105}
 NUMBERS = 12
 
-Numbers = dict[str, float]
-
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
     """Both figures; `scale` multiplies the numbers of rows."""
     with tempfile.TemporaryDirectory(prefix="retrainer-bench-") as folder:
         home = Path(folder)
-        race = _child("race", home, int(SIZES["race"] * scale))
+        race = run_child(__file__, "race", home, int(SIZES["race"] * scale))
         rows = int(SIZES["peak"] * scale)
-        _child("table", home, rows)
-        peak = _child("peak", home, rows)
+        run_child(__file__, "table", home, rows)
+        peak = run_child(__file__, "peak", home, rows)
     return {"drift_vs_evidently": _speed(race), "drift_10m_peak_mb": _memory(peak)}
 
 
@@ -62,16 +55,6 @@ def _memory(peak: Numbers) -> dict[str, object]:
         f"reference, calibrates it, then sketches and judges them as an interval, imports included "
         f"({peak['seconds']:.0f} s)",
     }
-
-
-def _child(mode: str, home: Path, rows: int) -> Numbers:
-    command = [sys.executable, "-W", "ignore", __file__, mode, str(home), str(rows)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1"}
-    done = subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{mode}: {done.stderr[-2000:]}")
-    result: Numbers = json.loads(done.stdout.splitlines()[-1])
-    return result
 
 
 def _frame(rows: int, seed: int):  # type: ignore[no-untyped-def]
@@ -192,16 +175,8 @@ def _peak(home: Path, rows: int) -> Numbers:
     judged = _judge(reference, _batches(home))
     if any(each.rows != rows for each in judged):
         raise AssertionError(f"{judged[0].rows} of {rows} rows were counted")
-    return {"rows": rows, "peak_mb": _peak_mb(), "seconds": time.monotonic() - started}
-
-
-def _peak_mb() -> float:
-    """Highest resident memory of this process, in MB (10^6 bytes). `ru_maxrss` of a child begins at its parent's."""
-    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    return int(peak_kb) * 1024 / 1e6
+    return {"rows": rows, "peak_mb": peak_mb(), "seconds": time.monotonic() - started}
 
 
 if __name__ == "__main__":
-    mode, where, count = sys.argv[1:]
-    modes = {"race": _race, "table": _table, "peak": _peak}
-    sys.stdout.write(json.dumps(modes[mode](Path(where), int(count))) + "\n")
+    answer({"race": _race, "table": _table, "peak": _peak})

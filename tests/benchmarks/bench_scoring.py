@@ -4,37 +4,30 @@
 `python bench_scoring.py release|table|race|peak HOME ROWS` prints one line of JSON.
 """
 
-import json
-import os
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from child import Numbers, answer, peak_mb, run_child
+
 SIZES = {"race": 1_000_000, "peak": 10_000_000}
 ROUNDS = 3
-
-Numbers = dict[str, float]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def measure(scale: float = 1.0) -> dict[str, dict[str, object]]:
     """Both figures; `scale` multiplies the numbers of rows."""
     with tempfile.TemporaryDirectory(prefix="retrainer-bench-") as folder:
         home = Path(folder)
-        _child("release", home)
+        run_child(__file__, "release", home)
         race, peak = (_on_a_table(mode, home, int(rows * scale)) for mode, rows in SIZES.items())
     return {"score_rows_per_second_vs_predict": _speed(race), "score_10m_peak_mb": _memory(peak)}
 
 
 def _on_a_table(mode: str, home: Path, rows: int) -> Numbers:
-    _child("table", home, rows)
-    return _child(mode, home, rows)
+    run_child(__file__, "table", home, rows)
+    return run_child(__file__, mode, home, rows)
 
 
 def _speed(race: Numbers) -> dict[str, object]:
@@ -59,16 +52,6 @@ def _memory(peak: Numbers) -> dict[str, object]:
         "what": f"highest memory of a fresh process in which the step score scores {peak['rows'] / 1e6:.3g} M rows of "
         f"one interval, imports included ({peak['seconds']:.0f} s)",
     }
-
-
-def _child(mode: str, home: Path, rows: int = 0) -> Numbers:
-    command = [sys.executable, "-W", "ignore", __file__, mode, str(home), str(rows)]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{mode}: {done.stderr[-2000:]}")
-    result: Numbers = json.loads(done.stdout.splitlines()[-1])
-    return result
 
 
 def _release(home: Path, _: int) -> Numbers:
@@ -138,16 +121,8 @@ def _peak(home: Path, rows: int) -> Numbers:
     result = score.run(world.request("score", AS_OF, {"build_features": features}), world.settings)
     if result.rows != rows or not result.replaced:
         raise AssertionError(f"{result.rows} of {rows} rows are scored")
-    return {"rows": rows, "peak_mb": _peak_mb(), "seconds": time.monotonic() - started}
-
-
-def _peak_mb() -> float:
-    """Highest resident memory of this process, in MB (10^6 bytes). `ru_maxrss` of a child begins at its parent's."""
-    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    return int(peak_kb) * 1024 / 1e6
+    return {"rows": rows, "peak_mb": peak_mb(), "seconds": time.monotonic() - started}
 
 
 if __name__ == "__main__":
-    mode, where, count = sys.argv[1:]
-    modes = {"release": _release, "table": _table, "race": _race, "peak": _peak}
-    sys.stdout.write(json.dumps(modes[mode](Path(where), int(count))) + "\n")
+    answer({"release": _release, "table": _table, "race": _race, "peak": _peak})

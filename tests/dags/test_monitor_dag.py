@@ -120,7 +120,7 @@ def test_what_was_to_be_told_is_sent_whatever_became_of_the_night(declare: Decla
 
 
 def test_the_page_says_whose_it_is_when_it_runs_and_what_to_do(declare: Declare) -> None:
-    declare("one", ("seed: 2013", "monitoring: { retraining: { answer_within_hours: 8 } }\nseed: 2013"))
+    declare("one", ("monitoring:\n", "monitoring:\n  retraining: { answer_within_hours: 8 }\n"))
 
     found = dag()
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from retrainer.monitoring.reference import Reference
 from tests.unit.monitoring.flights_year import FlightsYear, flights_year, in_order, shuffled
+from tests.unit.monitoring.flipped import accused_line, turned_lines
 from tests.unit.monitoring.play import (
     DAYS_A_YEAR,
     REFERENCE_DAYS,
@@ -38,6 +39,9 @@ CAUGHT_IN = 2
 """So many replays of each kind are used for drift that was put there."""
 
 STARTS = (100, 170, 240)
+TURNED = ("departure_minute", "scheduled_minutes", "carrier_late_share", "weather__humid")
+"""Features whose relation to the label is turned round."""
+
 EVIDENTLY_DAYS = 3
 """Days a replay: the preset takes seconds for each."""
 
@@ -147,6 +151,10 @@ def main() -> None:
         _print("| drift in the flights | caught | intervals | latest |", 4, lines)
         lines = caught_lines(made[:CAUGHT_IN], categories=[("category_0", "a"), ("category_1", "a")])
         _print("| drift in made-up days | caught | intervals | latest |", 4, lines)
+        orders = [replay for replay, _ in flights]
+        _print("| days | nights accused | alarms a year |", 3, [accused_line(orders)])
+        lines = turned_lines(orders[:CAUGHT_IN], features=TURNED, starts=STARTS)
+        _print("| relation turned round | area under the curve | seen | intervals | latest |", 5, lines)
         _print(
             "| days | days tried | dataset drift | columns said to have drifted |", 4, _evidently_table(flights, made)
         )
