@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from retrainer.cli.sparkline import Point
 from retrainer.contracts import About, NewEpisodeEvent, Recorded
+from retrainer.contracts.monitoring import COVERAGE, WINDOW
 from retrainer.monitoring.episode import episodes_of, open_episode
 
 _ORDER: tuple[About, ...] = ("feature", "prediction", "label", "performance", "business", "service")
 _BY_LABELS: tuple[About, ...] = ("performance", "business")
 _SHARES = ("missing", "unseen", "coverage", "error_share")
-_WINDOW, _COVERAGE, _UNJUDGED = "window", "coverage", "psi"
+_UNJUDGED = "psi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _line(measures: dict[str, list[Recorded]], measure: str, confirmed: str | No
     measured = _by_interval(measures[measure])
     last = measured[-1]
     known = [each for each in measured if each.value is not None]
-    judged = _by_interval(measures[_WINDOW])[-1] if last.about in _BY_LABELS and _WINDOW in measures else last
+    judged = _by_interval(measures[WINDOW])[-1] if last.about in _BY_LABELS and WINDOW in measures else last
     return Line(
         about=last.about,
         subject=last.subject,
@@ -102,8 +103,8 @@ def _state(measures: dict[str, list[Recorded]], last: Recorded, judged: Recorded
         said.append("not known yet" + (f": {last.note}" if last.note else ""))
     elif judged is not last and judged.note:
         said.append(judged.note)
-    if last.about == "performance" and last.measure not in (_COVERAGE, _WINDOW) and _COVERAGE in measures:
-        covered = _by_interval(measures[_COVERAGE])[-1].value
+    if last.about == "performance" and last.measure not in (COVERAGE, WINDOW) and COVERAGE in measures:
+        covered = _by_interval(measures[COVERAGE])[-1].value
         said.append(f"{covered or 0.0:.0%} of the labels are known")
     return "; ".join(said)
 

@@ -14,14 +14,18 @@ Alarm = Literal["ignore", "warn", "severe"]
 """How bad a finding is: only recorded; told to people; told, and a retraining run."""
 
 
+COVERAGE, WINDOW = "coverage", "window"
+"""Measures: the share of an interval's predictions whose label is known; the last known intervals together."""
+
+
 class Measurement(Contract):
     """One number about one interval. `value` is null where it is not known (yet): `note` says why.
 
     About a feature, the predictions or the label, `measure` is `shift` (standardised Wasserstein distance to the
     reference, in standard deviations), `divergence` (Jensen-Shannon distance, base 2), `missing` (share now minus share
-    of the reference), `unseen` (share of rows) or `psi`. About performance it is the metric's name or `coverage`, about
-    business the declared name, about the service `p50_ms`, `p95_ms`, `p99_ms`, `error_share`, `requests_per_second`,
-    `cpu_seconds` or `memory_mb`.
+    of the reference), `unseen` (share of rows) or `psi`. About performance it is the metric's name, COVERAGE or WINDOW,
+    about business the declared name or WINDOW, about the service `p50_ms`, `p95_ms`, `p99_ms`, `error_share`,
+    `requests_per_second`, `cpu_seconds` or `memory_mb`.
     """
 
     interval: Interval

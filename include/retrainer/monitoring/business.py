@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from retrainer.config.monitoring import Business
-from retrainer.contracts.monitoring import Measurement
+from retrainer.contracts.monitoring import WINDOW, Measurement
 from retrainer.monitoring.labelled import LabelledInterval, Yardstick
-from retrainer.monitoring.performance import WINDOW, not_known
+from retrainer.monitoring.performance import not_known
 
 Result = object
 """What an expression gave: any value of DuckDB's, or Uncomputable."""

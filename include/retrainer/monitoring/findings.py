@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from retrainer.config.monitoring import Monitoring, Rule
 from retrainer.contracts import About, Alarm, EpisodeTopic, Finding, Interval, Measurement
+from retrainer.contracts.monitoring import WINDOW
 from retrainer.monitoring.cause import cause
 from retrainer.monitoring.drift import ConfirmedColumn, confirmed_columns
-
-WINDOW = "window"
-"""The measure of performance and business that is judged: the last known intervals together."""
 
 _DRIFT: tuple[About, ...] = ("feature", "prediction", "label")
 _JUDGED_BY_WINDOW: tuple[About, ...] = ("performance", "business")

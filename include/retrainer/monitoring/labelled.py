@@ -38,6 +38,10 @@ class LabelledInterval:
         """Share of the predictions whose label is known."""
         return self.labelled / self.predictions if self.predictions else None
 
+    def is_known(self, min_coverage: float) -> bool:
+        """Are enough of its labels known?"""
+        return self.coverage is not None and self.coverage >= min_coverage and self.labelled > 0
+
     @property
     def rows(self) -> Rows:
         """Labels and outputs, without outputs that are no finite number."""
@@ -79,7 +83,7 @@ class Yardstick:
 
     def is_known(self, each: LabelledInterval) -> bool:
         """Are enough labels of the interval known?"""
-        return each.coverage is not None and each.coverage >= self.settings.min_coverage and each.labelled > 0
+        return each.is_known(self.settings.min_coverage)
 
 
 def yardstick(config: ModelConfig, score: Metric) -> Yardstick:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
-from retrainer.contracts.monitoring import Measurement
+from retrainer.contracts.monitoring import COVERAGE, WINDOW, Measurement
 from retrainer.monitoring.labelled import LabelledInterval, Promise, Yardstick
 from retrainer.monitoring.significance import (
     Looks,
@@ -26,9 +26,6 @@ from retrainer.monitoring.significance import (
     pooled,
     spread_within,
 )
-
-COVERAGE = "coverage"
-WINDOW = "window"
 
 _LEAST_INTERVALS = 3
 _LEAST_FREEDOM = 4

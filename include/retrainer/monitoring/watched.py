@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from retrainer.config.declaration import ModelConfig
+from retrainer.contracts.columns import LABEL
 from retrainer.contracts.monitoring import About
 
 Kind = Literal["number", "category"]
 
-PREDICTION, LABEL = "prediction", "label"
+PREDICTION = "prediction"
 
 
 @dataclass(frozen=True, slots=True)

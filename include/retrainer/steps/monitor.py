@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, time
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
@@ -22,8 +21,9 @@ from retrainer.monitoring.situation import Situation
 from retrainer.registry import Versions
 from retrainer.snapshots import connect
 from retrainer.steps.inputs import declaration
+from retrainer.steps.label_rows import first_moment
 from retrainer.steps.monitor_drift import IntervalDrift
-from retrainer.steps.monitor_labels import LabelledRows
+from retrainer.steps.monitor_labels import MEMORY_MB, LabelledRows
 from retrainer.steps.monitor_performance import LabelledPast, measure_past
 from retrainer.steps.monitor_report import PAGE, ReportRun, report_run
 from retrainer.steps.monitor_service import measure_server
@@ -75,7 +75,7 @@ class _Monitoring:
         """Measure, record, decide, show."""
         history = History.open(self.settings.ledger_url)
         newest = history.newest(self.config.name)
-        watched = self._champion()
+        watched = load_watched(champion_of(self._versions(), self.now), self.config)
         intervals = self._lookback()
         past = measure_past(
             self.config, self.settings.data_uri, intervals, as_of=self.request.as_of, entries=self.entries
@@ -114,15 +114,14 @@ class _Monitoring:
             report_url=report.address,
         )
 
-    def _champion(self) -> WatchedVersion:
-        versions = Versions(connect_tracking(self.settings), self.config.name)
-        return load_watched(champion_of(versions, self.now), self.config)
+    def _versions(self) -> Versions:
+        return Versions(connect_tracking(self.settings), self.config.name)
 
     def _lookback(self) -> list[Interval]:
         """The intervals that are measured again, in order; the last one is that of the request."""
         monitoring, schedule = self.config.monitoring, self.config.schedule
         found = [self.interval]
-        first = datetime.combine(schedule.start, time.min, tzinfo=schedule.zone)
+        first = first_moment(self.config)
         while found[0].start > first and len(found) < max(
             monitoring.performance.lookback_intervals, monitoring.drift.confirm.of
         ):
@@ -131,8 +130,8 @@ class _Monitoring:
 
     def _drift(self, champion: WatchedVersion, past: LabelledPast) -> list[Measurement]:
         """Of the champion, and of other versions that answered in the interval."""
-        versions = Versions(connect_tracking(self.settings), self.config.name)
         here = {each.version for each in past.intervals if each.interval == self.interval and each.version is not None}
+        versions = self._versions()
         others = [versions.get(number) for number in sorted(here - {champion.number})]
         watched = [champion, *(load_watched(each, self.config) for each in others if each is not None)]
         measured = (IntervalDrift.of(each, self.settings.data_uri, self.interval) for each in watched)
@@ -171,7 +170,7 @@ class _Monitoring:
         from retrainer.steps.monitor_samples import interval_sample, reference_sample, report_columns
 
         rows = self.config.monitoring.report_rows
-        with connect() as connection:
+        with connect(memory_mb=MEMORY_MB) as connection:
             labelled = LabelledRows(self.config, self.settings.data_uri, connection, as_of=self.request.as_of)
             current = interval_sample(watched, labelled, self.interval, rows=rows)
         page = report_html(

@@ -9,12 +9,14 @@ import numpy as np
 
 from retrainer.columns import Columns
 from retrainer.contracts import Interval
+from retrainer.contracts.columns import LABEL
 from retrainer.contracts.monitoring import Measurement
 from retrainer.errors import BadDataError, StoreConflictError
 from retrainer.monitoring.drift import measure_drift
 from retrainer.monitoring.labelled import LabelledInterval, intervals_a_year
 from retrainer.monitoring.reference import Reference
 from retrainer.monitoring.sketch import Sketch
+from retrainer.monitoring.watched import PREDICTION
 from retrainer.snapshots import connect
 from retrainer.steps.monitor_predictions import OUTPUT, VERSION, Predictions, open_predictions
 from retrainer.steps.monitor_reference import reference_of
@@ -48,9 +50,10 @@ class IntervalDrift:
         if self.reference is None:
             return tuple(self._unknown())
         sketch = self._sketch(self.reference)
+        needed = self.watched.config.monitoring.performance.min_coverage
         found: list[Measurement] = []
         for each in past:
-            if each.version != self.watched.number or not self._is_known(each):
+            if each.version != self.watched.number or not each.is_known(needed):
                 continue
             if each.interval == self.interval:
                 sketch = _with_labels(sketch, self.reference, each)
@@ -82,11 +85,7 @@ class IntervalDrift:
     def _batches(self, connection: duckdb.DuckDBPyConnection, predictions: Predictions) -> Iterator[Columns]:
         rows = connection.sql(f"SELECT * FROM {predictions.view} WHERE {VERSION} = {self.watched.number}")
         for columns, batch in self.watched.read(rows, predictions.features):
-            yield {**self.watched.features(columns), "prediction": batch.column(OUTPUT).to_numpy(zero_copy_only=False)}
-
-    def _is_known(self, each: LabelledInterval) -> bool:
-        needed = self.watched.config.monitoring.performance.min_coverage
-        return each.coverage is not None and each.coverage >= needed and each.labelled > 0
+            yield {**self.watched.features(columns), PREDICTION: batch.column(OUTPUT).to_numpy(zero_copy_only=False)}
 
     def _unknown(self) -> Iterator[Measurement]:
         for column in self.watched.columns:
@@ -107,5 +106,5 @@ def _for_one_column(reference: Reference) -> Reference:
 
 
 def _with_labels(sketch: Sketch, reference: Reference, known: LabelledInterval) -> Sketch:
-    labels = reference.sketch([{"label": np.asarray(known.labels, dtype=np.float64)}])
-    return replace(sketch, tallies={**sketch.tallies, "label": labels.tallies["label"]})
+    labels = reference.sketch([{LABEL: np.asarray(known.labels, dtype=np.float64)}])
+    return replace(sketch, tallies={**sketch.tallies, LABEL: labels.tallies[LABEL]})

@@ -19,6 +19,7 @@ from retrainer.monitoring.calibration import calibrated
 from retrainer.monitoring.labelled import intervals_a_year
 from retrainer.monitoring.reference import Batch, Reference, build_reference
 from retrainer.monitoring.stored import from_bytes, to_bytes
+from retrainer.monitoring.watched import PREDICTION
 from retrainer.snapshots import DataPlace, connect, open_view, partition_counts, read_file, write_file
 from retrainer.snapshots.delta import open_table, view_partitions
 from retrainer.steps.monitor_version import WatchedVersion
@@ -110,6 +111,6 @@ def _batches(
         for columns, rest in watched.read(relation, {name: name for name in relation.columns}):
             found = dict(watched.features(columns))
             if not (earlier or watched.learned_from(key)):
-                found["prediction"] = watched.predict(columns)
-            found["label"] = rest.column(LABEL).to_numpy(zero_copy_only=False).astype(np.float64)
+                found[PREDICTION] = watched.predict(columns)
+            found[LABEL] = rest.column(LABEL).to_numpy(zero_copy_only=False).astype(np.float64)
             yield Batch(key, found, earlier)

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from retrainer.contracts.columns import LABEL
 from retrainer.errors import BadDataError
 from retrainer.monitoring.layout import CELLS, NAMES, REMEMBERED, LayoutFinder
 from retrainer.monitoring.sketch import CategoryLayout, NumberLayout, sketch_rows
-from retrainer.monitoring.watched import LABEL, PREDICTION, WatchedColumn, watched_columns
+from retrainer.monitoring.watched import PREDICTION, WatchedColumn, watched_columns
 from tests.factories import make_config
 
 NUMBER = WatchedColumn("x", "number", "feature")
