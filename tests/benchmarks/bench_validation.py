@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import duckdb
+from child import peak_mb
 
 PEAK_ROWS = 10_000_000
 RACE_ROWS = 3_000_000
@@ -129,7 +130,7 @@ def _gx_on_pandas(path: Path) -> tuple[float, list[tuple[bool, int]]]:
 
 def _peak(path: Path) -> dict[str, float]:
     seconds, _ = _validate(path)
-    return {"peak_mb": _peak_mb(), "seconds": seconds, "rows": _rows(path)}
+    return {"peak_mb": peak_mb(), "seconds": seconds, "rows": _rows(path)}
 
 
 def _race(path: Path) -> dict[str, float]:
@@ -143,20 +144,6 @@ def _race(path: Path) -> dict[str, float]:
         ours.append(seconds)
         theirs.append(pandas_seconds)
     return {"seconds": statistics.median(ours), "pandas_seconds": statistics.median(theirs), "rows": _rows(path)}
-
-
-def _peak_mb() -> float:
-    """Highest resident memory of this process, in MB (10^6 bytes).
-
-    From /proc where there is one: `ru_maxrss` of a child starts at what its parent had.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def _rows(path: Path) -> int:

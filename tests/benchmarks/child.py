@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -31,6 +30,14 @@ def answer(modes: Mapping[str, Callable[[Path, int], Numbers]]) -> None:
 
 
 def peak_mb() -> float:
-    """Highest resident memory of this process, in MB (10^6 bytes). `ru_maxrss` of a child begins at its parent's."""
-    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    return int(peak_kb) * 1024 / 1e6
+    """Highest resident memory of this process, in MB (10^6 bytes).
+
+    From /proc where there is one: `ru_maxrss` of a child starts at what its parent had.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

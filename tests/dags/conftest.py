@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock
+from unittest.mock import Mock, create_autospec
 
 import pytest
 
@@ -29,6 +29,9 @@ from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunTyp
 from airflow.sdk.execution_time.cache import SecretCache  # noqa: E402
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: E402
 
+from retrainer.airflow import execution  # noqa: E402
+from retrainer.runtimes.outcome import StepOutcome  # noqa: E402
+from retrainer.runtimes.process import ProcessRuntime  # noqa: E402
 from tests.dags.webhook import Webhook, connect, running_webhook  # noqa: E402
 
 Change = tuple[str, str]
@@ -82,6 +85,15 @@ def no_kept_connections() -> Iterator[None]:
     """Airflow keeps connections that it looked up."""
     yield
     SecretCache.reset()
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """The class of the runtime, replaced; a step of it is done with an empty result."""
+    fake = create_autospec(ProcessRuntime)
+    fake.return_value.run.return_value = StepOutcome(0, result={})
+    monkeypatch.setattr(execution, "ProcessRuntime", fake)
+    return fake
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import Mock, create_autospec
+from unittest.mock import Mock
 
 import pendulum
 import pytest
@@ -10,26 +10,14 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 from airflow.serialization.serialized_objects import DagSerialization
 
-from retrainer.airflow import execution
 from retrainer.airflow.steps import DATA_STEPS
 from retrainer.contracts import StepRequest
-from retrainer.runtimes.outcome import StepOutcome
-from retrainer.runtimes.process import ProcessRuntime
 from tests.dags.conftest import PROJECT, Declare, build_context
 
 NIGHT = (pendulum.datetime(2013, 6, 3, 4), pendulum.datetime(2013, 6, 4, 4))
 FEATURES = {"table": {"uri": "/data/features", "version": 3}}
 SCORED = {"table": {"uri": "/data/scored", "version": 7}}
 CONSEQUENCES = {"alert", "ask", "retrain"}
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The class of the runtime, replaced; a step of it is done with an empty result."""
-    fake = create_autospec(ProcessRuntime)
-    fake.return_value.run.return_value = StepOutcome(0, result={})
-    monkeypatch.setattr(execution, "ProcessRuntime", fake)
-    return fake
 
 
 def dag(kind: str = "monitor") -> DAG:

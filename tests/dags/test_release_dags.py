@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from unittest.mock import Mock, create_autospec
+from unittest.mock import Mock
 
 import pendulum
 import pytest
@@ -12,22 +12,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Param
 from airflow.timetables.base import TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from retrainer.airflow import execution
 from retrainer.contracts import StepRequest
 from retrainer.runtimes.outcome import StepOutcome
-from retrainer.runtimes.process import ProcessRuntime
 from tests.dags.conftest import PROJECT, Declare, build_context
 
 NOW = (pendulum.datetime(2026, 11, 21, 9), pendulum.datetime(2026, 11, 21, 9))
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The class of the runtime, replaced; a step of it is done with an empty result."""
-    fake = create_autospec(ProcessRuntime)
-    fake.return_value.run.return_value = StepOutcome(0, result={})
-    monkeypatch.setattr(execution, "ProcessRuntime", fake)
-    return fake
 
 
 def dag_of(name: str, dag_id: str) -> DAG:

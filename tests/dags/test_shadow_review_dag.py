@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import Mock, create_autospec
+from unittest.mock import Mock
 
 import pendulum
 import pytest
@@ -12,24 +12,13 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from retrainer.airflow import execution
 from retrainer.contracts import StepRequest
 from retrainer.runtimes.outcome import StepOutcome
-from retrainer.runtimes.process import ProcessRuntime
 from tests.dags.conftest import PROJECT, Declare, build_context
 
 NIGHT = (pendulum.datetime(2013, 7, 1, 4), pendulum.datetime(2013, 7, 2, 4))
 SHADOW = "{ release: shadow }"
 CANARY = "{ release: canary, canary: { percents: [1, 10], step_seconds: 300 }, level: { watch_seconds: 60 } }"
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """The class of the runtime, replaced; a step of it is done with an empty result."""
-    fake = create_autospec(ProcessRuntime)
-    fake.return_value.run.return_value = StepOutcome(0, result={})
-    monkeypatch.setattr(execution, "ProcessRuntime", fake)
-    return fake
 
 
 def declare_with(declare: Declare, name: str, serving: str | None) -> Path:
