@@ -30,6 +30,9 @@ _CONFIGURATION = {
 _PARTITIONS = "retrainer.partitions"
 _LAYOUT = "retrainer.layout"
 _KEEPS_ROWS = ("VACUUM START", "VACUUM END")
+_EVERYTHING = "true"
+"""Predicate of a whole overwrite. Without one, Delta Lake takes the overwrite of an empty table for a mere append, and
+of two such writers both are let in."""
 _DIGEST_ROWS = 2_000_000
 """Partitions are sorted in groups of about so many rows."""
 
@@ -147,7 +150,7 @@ def replace_partitions(
             mode="overwrite",
             partition_by=[INTERVAL],
             schema_mode="overwrite" if anew else None,
-            predicate=None if anew else f"{INTERVAL} IN ({', '.join(literal(key) for key in sorted(keys))})",
+            predicate=_EVERYTHING if anew else f"{INTERVAL} IN ({', '.join(literal(key) for key in sorted(keys))})",
             commit_properties=commit,
         )
     except CommitFailedError as error:

@@ -137,8 +137,10 @@ def test_two_writers_of_different_partitions_of_a_table_do_not_disturb_each_othe
     assert partition_counts(uri) == {KEYS[0]: 1, KEYS[1]: 1, KEYS[2]: 3}
 
 
-def test_of_two_writers_of_one_partition_one_is_told_of_the_conflict(uri):
-    fill(uri, [0])
+@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("there", [[], [0]])
+def test_of_two_writers_of_one_partition_one_is_told_of_the_conflict(uri, anew, there):
+    fill(uri, there)
     together = threading.Barrier(2)
 
     def write(name):
@@ -147,7 +149,7 @@ def test_of_two_writers_of_one_partition_one_is_told_of_the_conflict(uri):
             yield batch([(1, name, 0.0, KEYS[0])])
 
         try:
-            replace_partitions(uri, batches(), schema=SCHEMA, keys=[KEYS[0]])
+            replace_partitions(uri, batches(), schema=SCHEMA, keys=[KEYS[0]], anew=anew)
         except StoreConflictError:
             return "conflict"
         return name
