@@ -51,7 +51,8 @@ def replace_partitions(
         StoreConflictError: another writer replaced one of the partitions since `table` was opened.
     """
     before = _files(table, keys)
-    properties = CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))})
+    # No rebase inside: Delta Lake lets two writers into a partition that was empty.
+    properties = CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))}, max_commit_retries=0)
     for _ in range(_TRIES):
         try:
             table.create_write_transaction(

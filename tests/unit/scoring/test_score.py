@@ -137,8 +137,10 @@ def test_an_error_of_the_version_is_raised_as_it_is_and_the_table_is_as_it_was(
     assert len(list(uri.rglob("*.parquet"))) == 1
 
 
-def test_of_two_that_score_an_interval_at_once_one_is_told_to_try_again(uri: Path) -> None:
-    score_rows(feature_rows(), uri)
+@pytest.mark.parametrize("scored_before", [False, True])
+def test_of_two_that_score_an_interval_at_once_one_is_told_to_try_again(uri: Path, scored_before: bool) -> None:
+    if scored_before:
+        score_rows(feature_rows(), uri)
 
     def interrupted(columns):
         meanwhile(score_rows, feature_rows(), uri, scorer(stamp(2)))
