@@ -59,7 +59,7 @@ locks: $(INSTALLED)
 			--no-emit-index-url --constraint requirements.lock --output-file config/images/$$1.lock $$2; \
 	}; \
 	for lock in build server steps; do compile $$lock config/images/$$lock.in; done; \
-	compile airflow "pyproject.toml --extra postgres"; \
+	compile airflow "pyproject.toml --extra postgres --extra celery --extra kubernetes --extra s3 --extra boosting"; \
 	compile example "--no-deps config/images/example.in"; \
 	sha256sum config/images/*.lock
 
