@@ -11,6 +11,7 @@ from retrainer.errors import SourceUnavailableError
 from retrainer.sources import arrival, open_engine
 from retrainer.sources.arrow import MOMENT
 from retrainer.sources.extract import Unconvertible, open_source
+from retrainer.sources.sample.tables import METADATA, open_database
 from tests.factories import day, make_config, make_settings
 from tests.postgres import PASSWORD
 
@@ -142,3 +143,10 @@ def test_an_infinity_in_a_numeric_column_is_kept_for_validation_to_name_it(fille
         except Unconvertible as error:
             pytest.fail(f"{error.columns} did not convert")
     assert batch.column("rate").to_pylist() == [float("inf")]
+
+
+def test_the_examples_upstream_may_be_a_postgresql_database(postgresql):
+    with open_database(postgresql.new_database()).begin() as connection:
+        METADATA.create_all(connection)
+
+        assert sa.inspect(connection).has_table("upstream_flights")

@@ -68,9 +68,10 @@ def open_database(url: str, *, root: Path | None = None) -> sa.Engine:
     Raises:
         ConfigurationError: `url` is not a SQLAlchemy URL.
     """
-    resolved = resolve_sqlite(parse_url(url, name="the example's database"), root or Path.cwd())
-    if resolved.get_backend_name() != "sqlite":
-        return sa.create_engine(resolved, poolclass=NullPool, hide_parameters=True)
+    parsed = parse_url(url, name="the example's database")
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, poolclass=NullPool, hide_parameters=True)
+    resolved = resolve_sqlite(parsed, root or Path.cwd())
     if resolved.database:
         Path(resolved.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(resolved, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
