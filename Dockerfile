@@ -11,7 +11,10 @@ ARG EXAMPLE_LOCK=1d7798d5d075b04c989468b51a629c934eddfba0d54f92c8de6097646772c11
 FROM python:3.12-slim-bookworm AS base
 RUN groupadd --gid 10001 retrainer \
     && useradd --uid 10001 --gid 10001 --no-log-init --home-dir /var/lib/retrainer --shell /usr/sbin/nologin retrainer \
-    && install -d -m 700 -o retrainer -g retrainer /var/lib/retrainer \
+    # the folders that volumes are for: a new volume takes its owner from the image
+    && install -d -m 700 -o retrainer -g retrainer /var/lib/retrainer /var/lib/retrainer/airflow \
+        /var/lib/retrainer/airflow/logs /var/lib/retrainer/data /var/lib/retrainer/mlflow \
+        /var/lib/retrainer/serving /var/lib/retrainer/serving/predictions \
     && ln -s /opt/retrainer/include/bin/retrainer /usr/local/bin/retrainer
 # The base comes without bytecode, and nobody can write it later: each start would compile 150 modules, for a second.
 RUN python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash \

@@ -2,7 +2,7 @@
 # ARGS is passed on: make demo ARGS=--exit, make test ARGS="tests/unit -x".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench images locks venv clean
+.PHONY: help demo test test-docker check bench images secrets locks venv clean
 
 PYTHON ?=
 ARGS ?=
@@ -18,9 +18,11 @@ unexport VIRTUAL_ENV
 help:
 	@echo "make demo   play real days through Airflow (ARGS=--exit stops everything at the end)"
 	@echo "make test   run the tests"
+	@echo "make test-docker  run the tests that need a Docker engine: images, docker-compose, containers"
 	@echo "make check  run what CI runs before the tests: ruff, mypy, import-linter, retrainer check"
 	@echo "make bench  measure, print a table and write build/bench.json"
 	@echo "make images build the container images (IMAGES=server: only that one)"
+	@echo "make secrets make .env, the passwords and keys of docker-compose.yaml"
 	@echo "make locks  make the images' locks again from requirements.lock"
 	@echo "make venv   only install into .venv"
 	@echo "make clean  remove .venv, build and caches (not .retrainer, which holds models and data)"
@@ -30,6 +32,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@$(BIN)/pytest $(ARGS)
+
+test-docker: $(INSTALLED)
+	@$(BIN)/pytest -m docker $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -49,6 +54,9 @@ images:
 		docker build --target $$image --tag retrainer-$$image:$$version \
 			--build-arg VERSION=$$version --build-arg REVISION=$$(git rev-parse HEAD) .; \
 	done
+
+secrets:
+	@bash config/compose/secrets.sh .env
 
 # After a change of requirements.lock or of a list in config/images: see docs/images.md.
 locks: $(INSTALLED)

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Whether the component of Airflow that this container runs is well: each has a question of its own.
-case " $(tr '\0' ' ' </proc/1/cmdline) " in
-*" api-server "*) exec python /opt/retrainer/config/images/health.py "${AIRFLOW__API__PORT:-8080}" /api/v2/monitor/health ;;
-*" scheduler "*) exec airflow jobs check --job-type SchedulerJob --local ;;
-*" dag-processor "*) exec airflow jobs check --job-type DagProcessorJob --local ;;
-*" triggerer "*) exec airflow jobs check --job-type TriggererJob --local ;;
+# Whether the component of Airflow that this container runs is well: health_airflow.sh [COMPONENT]
+# Without an argument the component is taken from the container's command.
+component=${1:-$(tr '\0' '\n' </proc/1/cmdline | grep -x -e api-server -e scheduler -e dag-processor -e triggerer -e worker)}
+case $component in
+api-server) exec python config/images/health.py "${AIRFLOW__API__PORT:-8080}" /api/v2/monitor/health ;;
+scheduler) exec airflow jobs check --job-type SchedulerJob --local ;;
+dag-processor) exec airflow jobs check --job-type DagProcessorJob --local ;;
+triggerer) exec airflow jobs check --job-type TriggererJob --local ;;
+worker) exec python config/images/health_worker.py ;;
 *) exec retrainer --version ;;
 esac

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
 from retrainer.cli.keys import keys as command
-from retrainer.config.api_keys import drop_key, keys_file, make_key, read_keys
+from retrainer.config.api_keys import digest_key, drop_key, keep_key, keys_file, make_key, read_keys
 from retrainer.errors import ConfigurationError
 from retrainer.serving.keys import Keys, is_loopback
 from tests.serving.flights import FLIGHT, body_of
@@ -40,8 +40,8 @@ class Said:
 
 @pytest.fixture
 def retrainer_keys(tmp_path: Path) -> Callable[..., Said]:
-    def call(*arguments: str) -> Said:
-        done = CliRunner().invoke(command, arguments, env={"RETRAINER_HOME": str(tmp_path)})
+    def call(*arguments: str, stdin: str = "") -> Said:
+        done = CliRunner().invoke(command, arguments, env={"RETRAINER_HOME": str(tmp_path)}, input=stdin)
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Said(done.stdout, done.stderr, done.exit_code)
@@ -216,3 +216,32 @@ def test_keys_that_are_made_at_the_same_time_are_all_kept(tmp_path):
     with ThreadPoolExecutor(8) as makers:
         made = list(makers.map(lambda _: make_key(file, "predict")[0].id, range(40)))
     assert sorted(key.id for key in read_keys(file)) == sorted(made)
+
+
+def test_a_key_that_was_made_elsewhere_is_good_and_is_there_once(
+    api: Api, retrainer_keys: Callable[..., Said], tmp_path: Path
+) -> None:
+    text = "k" * 40
+    for _ in range(2):
+        assert retrainer_keys("keep", "predict", stdin=f"{text}\n").status == 0
+    assert [key.role for key in read_keys(keys_file(tmp_path))] == ["predict"]
+    assert text not in keys_file(tmp_path).read_text()
+    with api.client(**ANYWHERE) as client:
+        assert predict(client, text) == 200
+
+
+def test_a_new_admin_key_from_elsewhere_takes_the_place_of_the_old_one(
+    retrainer_keys: Callable[..., Said], tmp_path: Path
+) -> None:
+    retrainer_keys("keep", "predict", stdin="p" * 40)
+    for text in ("a" * 40, "b" * 40):
+        retrainer_keys("keep", "admin", "--replace", stdin=text)
+    found = {key.sha256: key.role for key in read_keys(keys_file(tmp_path))}
+    assert found == {digest_key("p" * 40): "predict", digest_key("b" * 40): "admin"}
+
+
+@pytest.mark.parametrize("text", ["", "short", "with a space " * 5, "é" * 40])
+def test_a_key_that_is_no_good_secret_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least 32 printable ASCII characters"):
+        keep_key(keys_file(tmp_path), "predict", text)
+    assert read_keys(keys_file(tmp_path)) == ()

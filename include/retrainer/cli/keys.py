@@ -1,12 +1,13 @@
 """`retrainer keys`: make, list and drop the keys of the model server's API."""
 
+import sys
 from typing import cast
 
 import click
 from rich.table import Table
 
 from retrainer.cli.records import read_settings, show
-from retrainer.config.api_keys import Role, drop_key, keys_file, make_key, read_keys
+from retrainer.config.api_keys import Role, drop_key, keep_key, keys_file, make_key, read_keys
 
 
 @click.group()
@@ -33,6 +34,16 @@ def new(role: str, *, replace: bool) -> None:
     click.echo(f"To drop it: retrainer keys drop {key.id}", err=True)
     if role == "admin":
         click.echo("The deploy step reads it from RETRAINER_SERVING_ADMIN_KEY.", err=True)
+
+
+@keys.command()
+@click.argument("role", type=click.Choice(["predict", "admin"]))
+@click.option("--replace", is_flag=True, help="Drop the other keys of this role at once.")
+def keep(role: str, *, replace: bool) -> None:
+    """Take a key that was made elsewhere, such as by a store of secrets, from stdin. Only its hash is kept."""
+    text = sys.stdin.read().strip()
+    key = keep_key(keys_file(read_settings().home), cast(Role, role), text, replace=replace)
+    click.echo(f"Key {key.id} ({role}) is good.", err=True)
 
 
 @keys.command("list")

@@ -31,6 +31,9 @@ class ApiKey(Section):
     created_at: AwareDatetime
 
 
+_SHORTEST = 32
+"""Characters of a key that was made elsewhere: nobody is to get in by guessing."""
+
 _KEYS = TypeAdapter(tuple[ApiKey, ...])
 
 
@@ -69,11 +72,21 @@ def make_key(file: Path, role: Role, *, replace: bool = False) -> tuple[ApiKey, 
     """
     name = secrets.token_hex(4)
     text = f"retrainer-{role}-{name}-{secrets.token_urlsafe(32)}"
-    key = ApiKey(id=name, role=role, sha256=digest_key(text), created_at=datetime.now(UTC))
-    with _locked(file):
-        kept = [old for old in read_keys(file) if not (replace and old.role == role)]
-        _write(file, [*kept, key])
-    return key, text
+    return _add(file, ApiKey(id=name, role=role, sha256=digest_key(text), created_at=_now()), replace=replace), text
+
+
+def keep_key(file: Path, role: Role, text: str, *, replace: bool = False) -> ApiKey:
+    """The key with the text `text`, made elsewhere, in `file`; once, however often it is kept. `replace` as above.
+
+    Raises:
+        ConfigurationError: `text` could be guessed, or `file` cannot be read.
+    """
+    if len(text) < _SHORTEST or not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigurationError(
+            f"a key must be at least {_SHORTEST} printable ASCII characters without a space, got {len(text)} characters"
+        )
+    digest = digest_key(text)
+    return _add(file, ApiKey(id=digest[:8], role=role, sha256=digest, created_at=_now()), replace=replace)
 
 
 def drop_key(file: Path, name: str) -> tuple[ApiKey, ...]:
@@ -90,6 +103,18 @@ def drop_key(file: Path, name: str) -> tuple[ApiKey, ...]:
             raise ConfigurationError(f"there is no key with the id {name!r} (there are: {known})")
         _write(file, left)
     return left
+
+
+def _add(file: Path, key: ApiKey, *, replace: bool) -> ApiKey:
+    """`key` in `file`, where it may be already."""
+    with _locked(file):
+        kept = [old for old in read_keys(file) if not (replace and old.role == key.role)]
+        _write(file, [*(old for old in kept if old.sha256 != key.sha256), key])
+    return key
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @contextmanager

@@ -1,0 +1,11 @@
+#!/bin/sh
+# A Celery worker, with the warm step host from which it forks its steps; without the host, a step is a plain process.
+set -eu
+
+mkdir -m 700 "$(dirname "$RETRAINER_STEP_HOST_SOCKET")"
+# Should it end, it is started again after a moment.
+while :; do
+    retrainer step-host || true
+    sleep 5
+done &
+exec airflow celery worker --skip-serve-logs
