@@ -1,16 +1,18 @@
 """The declaration of one model: everything that config/models/<model>.yaml may say."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from retrainer.config.consistency import Sections, inconsistencies
+from retrainer.config.containers import Docker, Kubernetes
 from retrainer.config.estimator import Estimator
 from retrainer.config.evaluation import CanonicalCase, Evaluation, Gates
 from retrainer.config.features import Features
 from retrainer.config.monitoring import Monitoring
 from retrainer.config.schedule import Schedule, Windows
-from retrainer.config.section import Flag, Fraction, Identifier, Real, Section, Text, Whole, refuse
+from retrainer.config.section import Flag, Fraction, Identifier, Mistake, Real, Section, Text, Whole, refuse
 from retrainer.config.serving import Serving
 from retrainer.config.source import Source
 
@@ -55,7 +57,9 @@ class Limits(Section):
     """What one step may use."""
 
     memory_mb: Whole = Field(default=4096, ge=256)
-    """Private memory of a step and its children, in megabytes of 2**20 bytes."""
+    """Memory of a step and its children, in megabytes of 2**20 bytes: private memory in a process, all in a container."""
+    cpus: Real | None = Field(default=None, gt=0, le=1024)
+    """Processors that a container may use at once, such as 0.5 or 4. Default: all of its machine."""
     timeout_minutes: Whole = Field(default=60, ge=1, le=10_080)
     """Wall time of a step."""
 
@@ -63,8 +67,13 @@ class Limits(Section):
 class Runtime(Section):
     """Where and within what limits the steps run."""
 
-    kind: Literal["process"] = "process"
-    """process: on the Airflow worker, forked from the warm step host where there is one."""
+    kind: Literal["process", "docker", "kubernetes"] = "process"
+    """process: on the Airflow worker, forked from the warm step host where there is one. docker: each step in a
+    container. kubernetes: each step in a pod."""
+    docker: Docker | None = None
+    """The containers, where kind is docker."""
+    kubernetes: Kubernetes | None = None
+    """The pods, where kind is kubernetes."""
     limits: Limits = Limits()
     """What one step may use."""
     retries: Whole = Field(default=2, ge=0, le=20)
@@ -75,6 +84,33 @@ class Runtime(Section):
     """How long wait_for_data waits for the interval to land."""
     poll_seconds: Real = Field(default=30, ge=0.5, le=3600)
     """How often wait_for_data looks."""
+
+    @property
+    def start_minutes(self) -> int:
+        """How long a step may wait for its place to run, beside its own time."""
+        return self.kubernetes.start_minutes if self.kubernetes is not None else 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        refuse("Runtime", self._mistakes())
+        return self
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        for name, section in (("docker", self.docker), ("kubernetes", self.kubernetes)):
+            if self.kind == name and section is None:
+                yield (name,), f"is missing: where kind is {name} it names the image"
+            if self.kind != name and section is not None:
+                yield (name,), f"has no effect where kind is {self.kind}"
+        if self.kind == "process" and self.limits.cpus is not None:
+            yield ("limits", "cpus"), "has no effect where kind is process"
+        if self.kubernetes is not None:
+            yield from self._requests_above_limits(self.kubernetes)
+
+    def _requests_above_limits(self, kubernetes: Kubernetes) -> Iterator[Mistake]:
+        for name in ("cpus", "memory_mb"):
+            asked, limit = getattr(kubernetes.requests, name), getattr(self.limits, name)
+            if asked is not None and limit is not None and asked > limit:
+                yield ("kubernetes", "requests", name), f"must be at most limits.{name}, {limit:g}, got {asked:g}"
 
 
 class ModelConfig(Section):

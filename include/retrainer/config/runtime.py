@@ -61,6 +61,8 @@ class RuntimeSettings(Section):
     """Airflow connection of the Slack webhook for alerts; used only where it exists."""
     step_host_socket: Path
     """Unix socket of the warm step host, at most 100 bytes. Default: in home, or where that is too long in /tmp."""
+    docker_url: str = "unix:///var/run/docker.sock"
+    """Address of the Docker engine, or of a proxy before it, that runs the steps of models whose runtime is docker."""
     mlflow_timeout_seconds: int = Field(default=30, ge=1, le=600)
     """How long one request to MLflow may take, in seconds."""
     mlflow_retries: int = Field(default=3, ge=0, le=10)
@@ -100,6 +102,13 @@ class RuntimeSettings(Section):
         if not path.is_absolute():
             raise ValueError(f"must be an absolute path, got {path}")
         return path
+
+    @field_validator("docker_url")
+    @classmethod
+    def _of_an_engine(cls, url: str) -> str:
+        if not url.startswith(("unix:///", "tcp://")):
+            raise ValueError(f"must be unix:///<path> or tcp://<host>:<port>, got {url!r}")
+        return url
 
     @model_validator(mode="after")
     def _different_ports(self) -> Self:
