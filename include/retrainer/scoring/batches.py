@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from retrainer.columns import Columns
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import ConfigurationError
+from retrainer.partition_file import write_partition
 from retrainer.scoring.columns import Stamp, columns_of_batch, kept_columns, scored_schema, stamped_columns
-from retrainer.scoring.files import write_partition
 from retrainer.scoring.table import open_or_create, replace_partitions, stamp_of
 
 _LOG = logging.getLogger(__name__)
