@@ -3,6 +3,7 @@
 The good one is the example's, made small: a week of training, few trees, so that a whole run takes seconds.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -19,7 +20,7 @@ from pydantic import JsonValue
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import Entry
-from retrainer.demo.airflow_api import AirflowApi, DagRun
+from retrainer.demo.airflow_api import AirflowApi, AirflowHasItError, DagRun
 from retrainer.demo.progress import Progress
 from retrainer.demo.story import FEED_DAG, TRAIN_DAG
 from retrainer.deployment import standing
@@ -62,7 +63,7 @@ class Airflow(AirflowApi):
     def clear(self, run_id: str) -> None:
         """Clear a whole run of the training DAG, as the button in the UI does."""
         body: dict[str, JsonValue] = {"dry_run": False, "only_failed": False}
-        self._ask("POST", f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{run_id}/clear", json=body)
+        self._ask("POST", f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{run_id}/clear", json=body, repeatable=True)
 
     def train_by_hand(self, as_of: date) -> str:
         """Start a training run by hand, as of local midnight; its run id."""
@@ -84,7 +85,10 @@ class Airflow(AirflowApi):
 
     def answer(self, run_id: str, option: str) -> None:
         """Answer the question of a training run, as the button in the UI does."""
-        self._ask("PATCH", f"{_APPROVE.format(run_id)}/hitlDetails", json={"chosen_options": [option]})
+        with contextlib.suppress(AirflowHasItError):
+            self._ask(
+                "PATCH", f"{_APPROVE.format(run_id)}/hitlDetails", json={"chosen_options": [option]}, repeatable=True
+            )
 
     def page(self, path: str) -> str:
         """A page of this server, as the logged-in user sees it."""

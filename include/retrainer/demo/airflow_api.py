@@ -1,9 +1,10 @@
 """The part of Airflow's REST API that a person's clicks amount to: unpause, trigger, backfill, watch."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 import httpx
@@ -16,6 +17,7 @@ _TIMEOUT_SECONDS = 30.0
 _TRIES = 4
 _BACKFILL_SECONDS = 180.0
 _BUSY = 503
+_HAS_IT = 409
 
 FINAL = ("success", "failed")
 """States in which a DAG run stays."""
@@ -23,6 +25,13 @@ FINAL = ("success", "failed")
 
 class AirflowBusyError(StackError):
     """Airflow could not do it now, such as for a locked database."""
+
+
+class AirflowHasItError(StackError):
+    """What Airflow was to make is there already."""
+
+
+_REFUSALS: Mapping[int, type[StackError]] = {_BUSY: AirflowBusyError, _HAS_IT: AirflowHasItError}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,15 @@ class AirflowApi:
             if time.monotonic() > deadline:
                 raise StackError(f"Airflow has no DAG {dag_id} after {timeout_seconds:g} s: {self._import_errors()}")
             time.sleep(_POLL_SECONDS)
-        self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}, repeatable=True)
 
     def trigger(self, dag_id: str, conf: dict[str, JsonValue]) -> str:
-        """Start a run by hand; its run id."""
-        answer = self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
-        return str(_mapping(answer)["dag_run_id"])
+        """Start a run by hand; its run id, which is given to it here, so that asking again starts no second run."""
+        run_id = f"manual__{datetime.now(UTC).isoformat()}"
+        body: dict[str, JsonValue] = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        with contextlib.suppress(AirflowHasItError):  # asked again, where the first time was done after all
+            self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body, repeatable=True)
+        return run_id
 
     def backfill(self, dag_id: str, logical_date: datetime) -> str:
         """Backfill the one interval that starts at `logical_date` (aware); the id of its run.
@@ -168,25 +180,30 @@ class AirflowApi:
         json: dict[str, JsonValue] | None = None,
         params: dict[str, str] | None = None,
         missing_ok: bool = False,
+        repeatable: bool = False,
     ) -> JsonValue:
-        """One request. A busy server is asked again; writes are asked again only where nothing was received."""
+        """One request. A busy server is asked again; a write that cannot be repeated only where nothing was received.
+
+        Airflow answers 500 to a write where SQLite finds that another one was faster: no waiting helps that one.
+        """
+        repeatable = repeatable or method == "GET"
         for attempt in range(1, _TRIES + 1):
             try:
                 self._log_in()
                 response = self._http.request(method, path, json=json, params=params)
             except httpx.TransportError as error:
-                if attempt == _TRIES or (method != "GET" and not isinstance(error, httpx.ConnectError)):
+                if attempt == _TRIES or (not repeatable and not isinstance(error, httpx.ConnectError)):
                     raise StackError(f"Airflow does not answer: {method} {path}: {error!r}") from error
                 time.sleep(_POLL_SECONDS)
                 continue
-            if response.status_code >= 500 and method == "GET" and attempt < _TRIES:
+            if response.status_code >= 500 and repeatable and attempt < _TRIES:
                 time.sleep(_POLL_SECONDS)
                 continue
             break
         if missing_ok and response.status_code == 404:
             return None
         if response.is_error:
-            kind = AirflowBusyError if response.status_code == _BUSY else StackError
+            kind = _REFUSALS.get(response.status_code, StackError)
             raise kind(f"Airflow refused {method} {path}: {response.status_code} {response.text[:500]}")
         answer: JsonValue = response.json()
         return answer

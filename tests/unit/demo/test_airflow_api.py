@@ -107,14 +107,20 @@ def test_a_server_that_stays_busy_is_given_up(fake, api):
     assert len(fake.asked[f"GET {RUN}"]) == 4
 
 
-def test_a_run_is_never_started_twice_by_asking_again(fake, api):
+@pytest.mark.parametrize("then", [(200, {}), (409, {"detail": "it was started after all"})])
+def test_a_run_is_asked_for_again_and_never_started_twice(fake, api, then):
     start = "POST /api/v2/dags/m__train/dagRuns"
-    fake.answers[start] = [(500, {"detail": "database is locked"}), (200, {"dag_run_id": "r"})]
+    fake.answers[start] = [(500, {"detail": "database is locked"}), then]
 
-    with pytest.raises(StackError, match="refused POST"):
-        api.trigger("m__train", {"as_of": None})
+    run_id = api.trigger("m__train", {"as_of": None})
 
-    assert fake.asked[start] == [{"logical_date": None, "conf": {"as_of": None}}]
+    assert fake.asked[start] == [{"dag_run_id": run_id, "logical_date": None, "conf": {"as_of": None}}] * 2
+
+
+def test_runs_started_one_after_another_are_different_runs(fake, api):
+    fake.answers["POST /api/v2/dags/m__train/dagRuns"] = [(200, {})]
+
+    assert api.trigger("m__train", {}) != api.trigger("m__train", {})
 
 
 def test_a_server_that_is_not_there_is_named_with_the_question(fake, api):
