@@ -1,4 +1,4 @@
-"""`retrainer schema`: the JSON Schema of a declaration, which editors complete and check from."""
+"""`retrainer schema`: the JSON Schema of a declaration, which editors complete and check from, and the same to read."""
 
 import json
 
@@ -13,9 +13,15 @@ def schema_text() -> str:
 
 
 @click.command("schema")
-def schema_command() -> None:
+@click.option("--markdown", is_flag=True, help="Every key and setting as tables to read (docs/configuration.md).")
+def schema_command(markdown: bool) -> None:
     """Print the JSON Schema of a model declaration (config/model.schema.json)."""
-    click.echo(schema_text())
+    if markdown:
+        from retrainer.config.reference import configuration_reference
+
+        click.echo(configuration_reference())
+    else:
+        click.echo(schema_text())
 
 
 schema = schema_command  # the name under which cli/main.py finds it

@@ -26,7 +26,8 @@ class RuntimeSettings(Section):
     """What differs between two machines. Field `x` is key `x` of config/runtime.yaml and variable RETRAINER_X."""
 
     project_root: Path
-    """Folder of the project: config, dags, plugins and include are in it. Only as a variable."""
+    """Folder of the project: config, dags, plugins and include are in it. Default: the nearest one at or above the
+    working folder. Only as a variable."""
     home: Path
     """Folder of everything that running writes. Default: .retrainer in the project."""
     data_uri: str

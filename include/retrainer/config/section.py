@@ -103,7 +103,8 @@ def _parse_duration(value: object) -> object:
     raise ValueError(f"must be a number and one of s, m, h, d, such as 90m or 14d, got {shown(value)}")
 
 
-def _format_duration(value: timedelta) -> str:
+def format_duration(value: timedelta) -> str:
+    """As a declaration has it, such as `90m`."""
     seconds = int(value.total_seconds())
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds and seconds % length == 0:
@@ -117,10 +118,11 @@ def _above_zero(value: timedelta) -> timedelta:
     return value
 
 
-_DURATION_SCHEMA = {"type": "string", "pattern": r"^\d{1,6}\s*[smhd]$", "examples": ["90m", "14d"]}
+DURATION_PATTERN = r"^\d{1,6}\s*[smhd]$"
+_DURATION_SCHEMA = {"type": "string", "pattern": DURATION_PATTERN, "examples": ["90m", "14d"]}
 
 Duration = Annotated[
-    timedelta, BeforeValidator(_parse_duration), PlainSerializer(_format_duration), WithJsonSchema(_DURATION_SCHEMA)
+    timedelta, BeforeValidator(_parse_duration), PlainSerializer(format_duration), WithJsonSchema(_DURATION_SCHEMA)
 ]
 """A length of time such as `90m`, `6h` or `14d`; `0s` is one."""
 

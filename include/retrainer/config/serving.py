@@ -70,7 +70,8 @@ class Serving(Section):
     """direct: a promoted version gets all traffic at once. canary: in growing shares first. shadow: it answers beside
     the champion, unseen, until its review promotes it."""
     entity: ColumnNames = ()
-    """Columns of the row table by which a split sends requests to one version or the other. Default: its key."""
+    """Columns of the row table by which a split sends requests to one version or the other. Default: the key of that
+    table."""
     max_records: Whole = Field(default=1000, ge=1, le=100_000)
     """Records in one request."""
     tolerance: Real = Field(default=1e-6, ge=0)

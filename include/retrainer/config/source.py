@@ -36,6 +36,7 @@ class Manifest(Section):
     """An interval is complete when a control table of the source says how many rows it has, and they are there."""
 
     by: Literal["manifest"]
+    """A control table says so."""
     table: TableName
     """Table with one row for each landed interval: table_name, interval_start, interval_end (UTC), row_count."""
 
@@ -44,6 +45,7 @@ class LaterRows(Section):
     """An interval is complete when rows after its end have landed and it is not suspiciously small."""
 
     by: Literal["later_rows"]
+    """Rows of later intervals say so."""
     min_share: Fraction = 0.5
     """At least this share of the median row count of the weeks before, 0 to 1."""
     weeks: Whole = Field(default=4, ge=1, le=52)
