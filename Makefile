@@ -16,16 +16,16 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport VIRTUAL_ENV
 
 help:
-	@echo "make demo   play real days through Airflow (ARGS=--exit stops everything at the end)"
-	@echo "make test   run the tests"
-	@echo "make test-docker  run the tests that need a Docker engine: images, docker-compose, containers"
-	@echo "make check  run what CI runs before the tests: ruff, mypy, import-linter, retrainer check"
-	@echo "make bench  measure, print a table and write build/bench.json"
-	@echo "make images build the container images (IMAGES=server: only that one)"
-	@echo "make secrets make .env, the passwords and keys of docker-compose.yaml"
-	@echo "make locks  make the images' locks again from requirements.lock"
-	@echo "make venv   only install into .venv"
-	@echo "make clean  remove .venv, build and caches (not .retrainer, which holds models and data)"
+	@echo "make demo        play real days through Airflow (ARGS=--exit stops everything at the end)"
+	@echo "make test        run the tests"
+	@echo "make test-docker run the tests that need a Docker engine: images, docker-compose, containers"
+	@echo "make check       run what CI runs before the tests: ruff, mypy, import-linter, retrainer check"
+	@echo "make bench       measure, print a table and write build/bench.json"
+	@echo "make images      build the container images (IMAGES=server: only that one)"
+	@echo "make secrets     make .env, the passwords and keys of docker-compose.yaml"
+	@echo "make locks       make the images' locks again from requirements.lock"
+	@echo "make venv        only install into .venv"
+	@echo "make clean       remove .venv, build and caches (not .retrainer, which holds models and data)"
 
 demo: $(INSTALLED)
 	@$(BIN)/retrainer demo $(ARGS)
