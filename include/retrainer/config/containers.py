@@ -208,7 +208,7 @@ class Kubernetes(Section):
     """Secrets whose keys become environment variables: RETRAINER_LEDGER_URL, RETRAINER_CONN_<ID> of the source, ..."""
     config_maps: tuple[KubernetesName, ...] = ()
     """ConfigMaps whose keys become environment variables."""
-    node_selector: dict[Text, str] = {}
+    node_selector: dict[Text, str] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints of nodes that the pods put up with."""

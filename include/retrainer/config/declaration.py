@@ -57,7 +57,7 @@ class Limits(Section):
     """What one step may use."""
 
     memory_mb: Whole = Field(default=4096, ge=256)
-    """Memory of a step and its children, in megabytes of 2**20 bytes: private memory in a process, all in a container."""
+    """Memory of a step and its children, in megabytes of 2**20 bytes: private memory, and in Docker what is in /tmp."""
     cpus: Real | None = Field(default=None, gt=0, le=1024)
     """Processors that a container may use at once, such as 0.5 or 4. Default: all of its machine."""
     timeout_minutes: Whole = Field(default=60, ge=1, le=10_080)

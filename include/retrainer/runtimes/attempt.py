@@ -6,21 +6,13 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
-
-from pydantic import JsonValue
 
 from retrainer.errors import EXIT_RETRYABLE
-from retrainer.runtimes.marker import ERROR_MARKER, RESULT_MARKER, parse_marked
 from retrainer.runtimes.outcome import StepOutcome
+from retrainer.runtimes.output import LONGEST_LINE, LONGEST_RESULT, Lines, Log, StepOutput
 from retrainer.runtimes.protocol import Event, Job, ProtocolError, parse_event, send_job
 
-Log = Callable[[str], None]
-"""Takes one line of a step's output, without its newline."""
-
 _CHUNK = 2**16
-_LONGEST_LINE = 2**20
-_LONGEST_RESULT = 2**26
 _DRAIN_SECONDS = 2.0
 _MARGIN_SECONDS = 5.0
 
@@ -29,39 +21,15 @@ class NotStartedError(Exception):
     """The supervisor did not take the job, so nothing has happened: another one may."""
 
 
-class _Lines:
-    """Cuts a stream of bytes into lines. One that is longer than `longest` bytes is handed on in pieces."""
-
-    def __init__(self, take: Callable[[str, bool], None], longest: int) -> None:
-        self._take = take
-        self._longest = longest
-        self._rest = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Hand on every line that `data` completes; with no data (the end), also what is left of one."""
-        start = len(self._rest)
-        self._rest += data
-        if b"\n" in data:
-            *lines, last = bytes(self._rest).split(b"\n")
-            self._rest = bytearray(last)
-            for line in lines:
-                self._take(line.decode(errors="replace"), True)
-        elif start and (not data or len(self._rest) > self._longest):
-            line, self._rest = bytes(self._rest), bytearray()
-            self._take(line.decode(errors="replace"), False)
-
-
 class Attempt:
     """A job sent to the supervisor at the other end of `connection`."""
 
     def __init__(self, connection: socket.socket, job: Job, log: Log, *, answer_seconds: float, runtime: str) -> None:
         self._connection = connection
         self._job = job
-        self._log = log
+        self._output = StepOutput(log)
         self._answer_seconds = answer_seconds
         self._runtime = runtime
-        self._result: dict[str, JsonValue] | None = None
-        self._error: dict[str, JsonValue] = {}
         self._is_sent = False
         self._is_cancelled = False
         self._pid = 0
@@ -84,7 +52,10 @@ class Attempt:
                 os.close(out_write)
                 os.close(err_write)
             self._pump(
-                {out_read: _Lines(self._take_stdout, _LONGEST_RESULT), err_read: _Lines(self._take_line, _LONGEST_LINE)}
+                {
+                    out_read: Lines(self._output.take, LONGEST_RESULT),
+                    err_read: Lines(self._output.take_unmarked, LONGEST_LINE),
+                }
             )
         except NotStartedError:
             raise
@@ -118,7 +89,7 @@ class Attempt:
         except (OSError, ProtocolError) as error:
             raise NotStartedError(str(error)) from error
 
-    def _pump(self, streams: dict[int, _Lines]) -> None:
+    def _pump(self, streams: dict[int, Lines]) -> None:
         """Until the step has ended and its output is read. If something that left it holds a pipe, not for long."""
         timeout: float | None = None
         with selectors.DefaultSelector() as selector:
@@ -135,7 +106,7 @@ class Attempt:
                     if not is_open:
                         selector.unregister(key.fileobj)
 
-    def _read_output(self, descriptor: int, lines: _Lines) -> bool:
+    def _read_output(self, descriptor: int, lines: Lines) -> bool:
         data = os.read(descriptor, _CHUNK)
         lines.feed(data)
         return bool(data)
@@ -181,24 +152,6 @@ class Attempt:
                 self._read_events()
         self._end_orphans()
 
-    def _take_stdout(self, line: str, whole: bool) -> None:
-        if whole and (result := parse_marked(RESULT_MARKER, line)) is not None:
-            self._result = result
-        elif whole and (error := parse_marked(ERROR_MARKER, line)) is not None:
-            self._error = error
-        else:
-            self._take_line(line, whole)
-
-    def _take_line(self, line: str, _whole: bool) -> None:
-        self._log(line.removesuffix("\r").rpartition("\r")[2])  # of a progress bar, what a terminal would show last
-
     def _outcome(self) -> StepOutcome:
         ended = self._ended or Event("ended", status=EXIT_RETRYABLE, reason="the step host went away")
-        return StepOutcome(
-            exit_status=ended.status,
-            result=self._result,
-            reason=ended.reason,
-            error_kind=str(self._error.get("kind", "")),
-            error_message=str(self._error.get("message", "")),
-            runtime=self._runtime,
-        )
+        return self._output.outcome(ended.status, reason=ended.reason, runtime=self._runtime)

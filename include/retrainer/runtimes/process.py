@@ -12,10 +12,11 @@ from pathlib import Path
 
 from retrainer.contracts import StepRequest
 from retrainer.errors import StepFailedError
-from retrainer.runtimes.attempt import Attempt, Log, NotStartedError
+from retrainer.runtimes.attempt import Attempt, NotStartedError
 from retrainer.runtimes.environment import step_environment
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.outcome import StepOutcome
+from retrainer.runtimes.output import Log
 from retrainer.runtimes.processes import peer_uid
 from retrainer.runtimes.protocol import Job
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from retrainer.runtimes.attempt import _Lines
 from retrainer.runtimes.marker import RESULT_MARKER, marked_line, parse_marked
+from retrainer.runtimes.output import Lines
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_marked_line_reads_back_as_it_was_written():
 
 def cut(*pieces: bytes, longest: int = 100) -> list[tuple[str, bool]]:
     taken: list[tuple[str, bool]] = []
-    lines = _Lines(lambda line, whole: taken.append((line, whole)), longest)
+    lines = Lines(lambda line, whole: taken.append((line, whole)), longest)
     for piece in pieces:
         lines.feed(piece)
     return taken
