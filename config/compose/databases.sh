@@ -8,7 +8,7 @@ for name in airflow mlflow ledger source; do
     PASSWORD=${!variable:?} psql --quiet --set ON_ERROR_STOP=1 --set "name=$name" --username postgres --dbname postgres <<'SQL'
 \getenv password PASSWORD
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
+CREATE DATABASE :"name" OWNER :"name" ENCODING 'UTF8' TEMPLATE template0;
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 done

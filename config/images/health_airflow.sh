@@ -1,7 +1,7 @@
 #!/bin/sh
 # Whether the component of Airflow that this container runs is well: health_airflow.sh [COMPONENT]
-# Without an argument the component is taken from the container's command.
-component=${1:-$(tr '\0' '\n' </proc/1/cmdline | grep -x -e api-server -e scheduler -e dag-processor -e triggerer -e worker)}
+# Without an argument the component is the one that the container's first process names: in its command, or in its title.
+component=${1:-$(tr '\0_ ' '\n-\n' </proc/1/cmdline | grep -m 1 -x -e api-server -e scheduler -e dag-processor -e triggerer -e worker)}
 case $component in
 api-server) exec python config/images/health.py "${AIRFLOW__API__PORT:-8080}" /api/v2/monitor/health ;;
 scheduler) exec airflow jobs check --job-type SchedulerJob --local ;;

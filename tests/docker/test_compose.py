@@ -25,6 +25,7 @@ FLIGHT = {
     "dest": "ORD",
     "distance": 719,
 }
+SERVICES = ("api-server", "dag-processor", "mlflow", "postgres", "redis", "scheduler", "server", "triggerer")
 DATABASES = ("postgres", "redis")
 """Services whose public images start as root, and go on as a user of their own."""
 
@@ -49,10 +50,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_up_ends_with_every_service_well(cluster: Cluster) -> None:
     cluster.until("all are well", lambda: all(each.is_well for each in cluster.services()), seconds=300)
     names = sorted(service.name for service in cluster.services())
-    assert names == sorted(
-        ["api-server", "dag-processor", "mlflow", "postgres", "redis", "scheduler", "server", "triggerer"]
-        + ["worker", "worker", *ONE_SHOT]
-    )
+    assert names == sorted([*SERVICES, *ONE_SHOT, "worker", "worker"])
 
 
 def test_no_service_runs_as_root_can_write_to_its_image_or_gain_rights(cluster: Cluster) -> None:
