@@ -2,11 +2,12 @@
 
 from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
-from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, replace_partitions
+from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, pinned_counts
 from retrainer.snapshots.pinned import read_again
 from retrainer.snapshots.place import DataPlace, file_names, read_file, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
 from retrainer.snapshots.quarantine import release, set_aside
+from retrainer.snapshots.replace import replace_partitions
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
 from retrainer.snapshots.vacuum import remove_staging, vacuum, vacuum_model
 from retrainer.snapshots.windows import required_intervals, table_window, windows_intervals
@@ -22,6 +23,7 @@ __all__ = [
     "open_view",
     "partition_counts",
     "pin",
+    "pinned_counts",
     "publish",
     "published_counts",
     "read_again",

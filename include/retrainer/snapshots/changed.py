@@ -1,37 +1,39 @@
 """Replacing those partitions of a Delta table whose rows have changed, and no others, in one commit."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+from deltalake.transaction import AddAction
 
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import StoreConflictError
 from retrainer.snapshots.connection import identifier, literal
-from retrainer.snapshots.delta import (
-    canonical,
-    content_digests,
-    grouped,
-    has_columns,
-    open_table,
-    replace_partitions,
-)
+from retrainer.snapshots.delta import canonical, content_digests, grouped, has_columns
 from retrainer.snapshots.digest import PartitionDigests
+from retrainer.snapshots.replace import commit_files, open_or_create, write_files
 
 _LOG = logging.getLogger(__name__)
 _TRIES = 5
-_BATCH_ROWS = 500_000
+_GROUP_ROWS = 1_000_000
+_BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True)
 class Partitions:
-    """New rows of the partitions `keys`: the view `view` of `connection`, which has `_interval`."""
+    """New rows of the partitions `keys`, made a few partitions at a time.
+
+    `rows_of` gives the name of a view or table of `connection` with the rows of some of them, and `_interval`; the next
+    call may replace it. `counts` says about how many rows each has, none where a key is missing: so many are made
+    together that memory is well used and not exceeded.
+    """
 
     connection: duckdb.DuckDBPyConnection
-    view: str
     keys: Sequence[str]
+    counts: Mapping[str, int]
+    rows_of: Callable[[Sequence[str]], str]
 
 
 def replace_changed(new: Partitions, uri: str, *, schema: pa.Schema, order: Sequence[str]) -> int:
@@ -55,51 +57,49 @@ def replace_changed(new: Partitions, uri: str, *, schema: pa.Schema, order: Sequ
 
 
 def _replace(new: Partitions, uri: str, schema: pa.Schema, order: Sequence[str]) -> int:
-    counts = _counts(new)
-    table = open_table(uri)
-    anew = table is None or not has_columns(table, schema)
-    changed = list(new.keys)
-    if table is not None and not anew:
-        found = _digests(new, counts, schema)
-        there = content_digests(new.connection, table, new.keys)
-        changed = [key for key in new.keys if found.get(key) != there.get(key)]
+    table = open_or_create(uri, schema)
+    anew = not has_columns(table, schema)
+    there = {} if anew else content_digests(new.connection, table, new.keys)
+    changed: list[str] = []
+    files: list[AddAction] = []
+    for group in grouped({key: new.counts.get(key, 0) for key in new.keys}, _GROUP_ROWS):
+        rows = new.rows_of(group)
+        different = _different(new.connection, rows, {key: there[key] for key in group if key in there}, schema)
+        changed += different
+        batches = _sorted_batches(new.connection, rows, different, schema=schema, order=order)
+        files += write_files(table, batches, schema=schema, keys=group)
+    if anew or table.version() == 0:  # each key is new, also one without rows
+        changed = list(new.keys)
     if changed or anew:
-        batches = _sorted_batches(new, {key: counts.get(key, 0) for key in changed}, schema, order)
-        replace_partitions(uri, batches, schema=schema, keys=changed)
+        commit_files(table, files, schema=schema, keys=changed, anew=anew)
     return len(changed)
 
 
-def _counts(new: Partitions) -> dict[str, int]:
-    query = f"SELECT {INTERVAL}, count(*) FROM {identifier(new.view)} GROUP BY 1"
-    found = dict(new.connection.execute(query).fetchall())
-    return {key: int(found[key]) for key in new.keys if key in found}
-
-
-def _digests(new: Partitions, counts: dict[str, int], schema: pa.Schema) -> dict[str, str]:
-    digests = PartitionDigests(schema)
-    for group in grouped(counts):
-        _group_view(new, group)
-        for batch in canonical(new.connection, "replacing", schema.names):
+def _different(
+    connection: duckdb.DuckDBPyConnection, rows: str, there: Mapping[str, str], schema: pa.Schema
+) -> list[str]:
+    """Keys of the partitions of `rows` whose digests are not those that are `there`, and of those that are no more."""
+    found: dict[str, str] = {}
+    if there:
+        digests = PartitionDigests(schema)
+        for batch in canonical(connection, rows, schema.names):
             digests.update(batch.cast(schema))
-    return digests.result()
+        found = digests.result()
+    else:  # all of them are new: no need to know their digests
+        keys = connection.execute(f"SELECT DISTINCT {INTERVAL} FROM {identifier(rows)}").fetchall()
+        found = {key: "" for (key,) in keys}
+    return sorted(key for key in {*found, *there} if found.get(key) != there.get(key))
 
 
 def _sorted_batches(
-    new: Partitions, counts: dict[str, int], schema: pa.Schema, order: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, rows: str, keys: Sequence[str], *, schema: pa.Schema, order: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Rows by partition, then in order. Partitions of up to 500,000 rows are not cut: Delta's writer deals batches out
-    to several threads, and only keeps the order within one."""
+    """The rows of the partitions `keys`, by partition, then in order."""
+    if not keys:
+        return
     names = ", ".join(identifier(name) for name in schema.names)
     by = ", ".join([INTERVAL, *(identifier(name) for name in order)])
-    for group in grouped({key: count for key, count in counts.items() if count}, _BATCH_ROWS):
-        _group_view(new, group)
-        reader = new.connection.sql(f"SELECT {names} FROM replacing ORDER BY {by}").to_arrow_reader(_BATCH_ROWS)
-        for batch in reader:
-            yield batch.cast(schema)
-
-
-def _group_view(new: Partitions, group: list[str]) -> None:
-    """The view `replacing`: the rows of some partitions."""
-    keys = ", ".join(literal(key) for key in group)
-    rows = f"SELECT * FROM {identifier(new.view)} WHERE {INTERVAL} IN ({keys})"
-    new.connection.execute(f"CREATE OR REPLACE TEMP VIEW replacing AS {rows}")
+    wanted = ", ".join(literal(key) for key in keys)
+    query = f"SELECT {names} FROM {identifier(rows)} WHERE {INTERVAL} IN ({wanted}) ORDER BY {by}"
+    for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
+        yield batch.cast(schema)

@@ -1,7 +1,6 @@
-"""Delta tables with one partition per interval: pinned views, partitions replaced in one commit, content digests."""
+"""Delta tables with one partition per interval: pinned views, counts, content digests."""
 
 import json
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from urllib.parse import unquote
@@ -9,8 +8,8 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from pydantic import JsonValue
 
 from retrainer.contracts import Interval, TableRef, digest_json
@@ -20,19 +19,11 @@ from retrainer.snapshots.connection import connect, identifier, literal
 from retrainer.snapshots.digest import PartitionDigests, combined
 from retrainer.snapshots.place import local_path
 
-_LOG = logging.getLogger(__name__)
-_FOR_EVER = "interval 36500 days"
-_CONFIGURATION = {
-    "delta.logRetentionDuration": _FOR_EVER,
-    "delta.deletedFileRetentionDuration": _FOR_EVER,
-    "delta.enableExpiredLogCleanup": "false",
-}
-_PARTITIONS = "retrainer.partitions"
+PARTITIONS = "retrainer.partitions"
+"""Of a commit: keys of the partitions that it replaced."""
+
 _LAYOUT = "retrainer.layout"
 _KEEPS_ROWS = ("VACUUM START", "VACUUM END")
-_EVERYTHING = "true"
-"""Predicate of a whole overwrite. Without one, Delta Lake takes the overwrite of an empty table for a mere append, and
-of two such writers both are let in."""
 _DIGEST_ROWS = 2_000_000
 """Partitions are sorted in groups of about so many rows."""
 
@@ -64,7 +55,7 @@ def open_view(connection: duckdb.DuckDBPyConnection, ref: TableRef, name: str) -
 def view_partitions(connection: duckdb.DuckDBPyConnection, table: DeltaTable, keys: Sequence[str], name: str) -> None:
     """Make the view `name`: the rows of the partitions `keys` of an open Delta table."""
     columns = [field.name for field in table_schema(table) if field.name != INTERVAL]
-    files = _files(table, keys)
+    files = files_of(table, keys)
     folder = local_path(unquote(table.table_uri))
     if not files:
         connection.register(f"{name}__empty", table_schema(table).empty_table())
@@ -113,6 +104,11 @@ def partition_counts(uri: str) -> dict[str, int]:
     return {} if table is None else counts_of(table)
 
 
+def pinned_counts(ref: TableRef) -> dict[str, int]:
+    """Rows of each partition of a pinned table, by key. Reads no rows."""
+    return counts_of(DeltaTable(ref.uri, version=ref.version))
+
+
 def counts_of(table: DeltaTable) -> dict[str, int]:
     """Rows of each partition of an open table, by key."""
     actions = pa.table(table.get_add_actions(flatten=True))
@@ -121,42 +117,6 @@ def counts_of(table: DeltaTable) -> dict[str, int]:
     for key, count in zip(keys, rows, strict=True):
         counts[key] = counts.get(key, 0) + count
     return dict(sorted(counts.items()))
-
-
-def replace_partitions(
-    uri: str, batches: Iterable[pa.RecordBatch], *, schema: pa.Schema, keys: Sequence[str], anew: bool = False
-) -> int:
-    """Replace the partitions `keys` by the rows of `batches`, in one commit; the version that this made.
-
-    Rows are streamed. `schema` includes `_interval` (string), whose values must be among `keys`; a key without rows
-    ends up empty. The table is made where there is none. With `anew`, and where the table has other columns, the new
-    version has these partitions only; older versions keep theirs.
-
-    Raises:
-        StoreConflictError: another writer replaced one of the partitions in the meantime.
-    """
-    reader = pa.RecordBatchReader.from_batches(schema, batches)
-    commit = CommitProperties(custom_metadata={_PARTITIONS: json.dumps(sorted(keys))})
-    try:
-        # Made first and apart, so that of two writers of a new table none drops the other's partitions.
-        DeltaTable.create(uri, schema, mode="ignore", partition_by=[INTERVAL], configuration=_CONFIGURATION)
-        table = DeltaTable(uri)
-        anew = anew or not has_columns(table, schema)
-        if not anew and not keys:
-            return int(table.version())
-        write_deltalake(
-            table,
-            reader,
-            mode="overwrite",
-            partition_by=[INTERVAL],
-            schema_mode="overwrite" if anew else None,
-            predicate=_EVERYTHING if anew else f"{INTERVAL} IN ({', '.join(literal(key) for key in sorted(keys))})",
-            commit_properties=commit,
-        )
-    except CommitFailedError as error:
-        raise StoreConflictError(f"another writer replaced partitions of {uri} first: {error}") from error
-    _LOG.info("%s: %d partitions replaced, version %d", uri, len(keys), table.version())
-    return int(table.version())
 
 
 def pin(uri: str, table: str, window: Interval) -> TableRef:
@@ -171,7 +131,7 @@ def pin(uri: str, table: str, window: Interval) -> TableRef:
     head = open_table(uri)
     if head is None:
         raise StoreConflictError(f"there is no Delta table at {uri}")
-    version = _last_change(head, window)
+    version = last_change(head, window)
     pinned = head if version == head.version() else DeltaTable(uri, version=version)
     keys = [key for key in partition_keys(pinned) if _inside(key, window)]
     with connect() as connection:
@@ -220,14 +180,15 @@ def grouped(counts: dict[str, int], limit: int = _DIGEST_ROWS) -> Iterable[list[
         yield group
 
 
-def _last_change(table: DeltaTable, window: Interval) -> int:
+def last_change(table: DeltaTable, window: Interval) -> int:
+    """The newest version that changed a partition in `window`."""
     limit = 64
     while True:
         history = table.history(limit)
         for commit in history:
             if commit.get("operation") in _KEEPS_ROWS:
                 continue
-            keys = commit.get(_PARTITIONS)
+            keys = commit.get(PARTITIONS)
             if keys is None or any(_inside(key, window) for key in json.loads(keys)):
                 return int(commit["version"])
         if len(history) < limit:
@@ -235,7 +196,7 @@ def _last_change(table: DeltaTable, window: Interval) -> int:
         limit *= 4
 
 
-def _files(table: DeltaTable, keys: Sequence[str]) -> list[str]:
+def files_of(table: DeltaTable, keys: Sequence[str]) -> list[str]:
     """Paths below the table's folder of the files of the partitions `keys`; in the log they are URL-encoded."""
     actions, wanted = pa.table(table.get_add_actions(flatten=True)), set(keys)
     paths, partitions = actions["path"].to_pylist(), actions[f"partition.{INTERVAL}"].to_pylist()

@@ -31,13 +31,13 @@ class PartitionDigests:
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
-        runs = list(_runs(batch.column(INTERVAL)))
-        for key, _, length in runs:
+        spans = list(runs(batch.column(INTERVAL)))
+        for key, _, length in spans:
             self._hashes.setdefault(key, {name: _ColumnHash() for name in self._columns})
             self.rows[key] = self.rows.get(key, 0) + length
         for name in self._columns:
             column = _column_bytes(batch.column(name))
-            for key, start, length in runs:
+            for key, start, length in spans:
                 self._hashes[key][name].update(column, start, start + length)
 
     def result(self) -> dict[str, str]:
@@ -119,8 +119,8 @@ def _fixed(values: pa.Array) -> NDArray[np.generic]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _runs(keys: pa.Array) -> Iterable[tuple[str, int, int]]:
-    """(value, start, length) of each run of equal values."""
+def runs(keys: pa.Array) -> Iterable[tuple[str, int, int]]:
+    """(value, start, length) of each run of equal keys."""
     ends = pc.run_end_encode(keys)
     start = 0
     for value, end in zip(ends.values.to_pylist(), ends.run_ends.to_pylist(), strict=True):

@@ -10,7 +10,7 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.config.source import ColumnType, Table
 from retrainer.contracts.columns import INTERVAL
 from retrainer.snapshots.changed import Partitions, replace_changed
-from retrainer.snapshots.connection import identifier
+from retrainer.snapshots.connection import identifier, literal
 from retrainer.snapshots.delta import counts_of, has_columns, laid_out, open_table
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -66,14 +66,18 @@ def publish(rows: Rows, uri: str, config: ModelConfig) -> int:
         StoreConflictError: other writers kept replacing the same partitions first.
     """
     declared = config.source.tables[rows.table]
-    _typed_view(rows, declared)
-    typed = Partitions(rows.connection, "typed", rows.keys)
+    query = f"SELECT {INTERVAL}, count(*) FROM {identifier(rows.view)} GROUP BY 1"
+    counts = dict(rows.connection.execute(query).fetchall())
+    typed = Partitions(rows.connection, rows.keys, counts, lambda keys: _typed_view(rows, declared, keys))
     order = (declared.event_time, *declared.key)
     return replace_changed(typed, uri, schema=snapshot_schema(config, rows.table), order=order)
 
 
-def _typed_view(rows: Rows, declared: Table) -> None:
-    """The view `typed`: declared columns, cast to their declared types."""
+def _typed_view(rows: Rows, declared: Table, keys: Sequence[str]) -> str:
+    """The name of a view of some partitions: declared columns, cast to their declared types."""
     names = {identifier(name): _SQL[kind] for name, kind in declared.columns.items()}
     selected = ", ".join([*(f"CAST({name} AS {kind}) AS {name}" for name, kind in names.items()), INTERVAL])
-    rows.connection.execute(f"CREATE OR REPLACE TEMP VIEW typed AS SELECT {selected} FROM {identifier(rows.view)}")
+    wanted = ", ".join(literal(key) for key in keys)
+    query = f"SELECT {selected} FROM {identifier(rows.view)} WHERE {INTERVAL} IN ({wanted})"
+    rows.connection.execute(f"CREATE OR REPLACE TEMP VIEW typed AS {query}")
+    return "typed"

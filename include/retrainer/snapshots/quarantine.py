@@ -6,8 +6,9 @@ import duckdb
 from deltalake import DeltaTable
 from pydantic import JsonValue
 
-from retrainer.snapshots.delta import canonical, replace_partitions, table_schema, view_partitions
+from retrainer.snapshots.delta import canonical, table_schema, view_partitions
 from retrainer.snapshots.place import DataPlace, remove_folder, write_file
+from retrainer.snapshots.replace import replace_partitions
 
 _REASON = "reason.json"
 

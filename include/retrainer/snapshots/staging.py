@@ -12,8 +12,9 @@ from deltalake import DeltaTable
 
 from retrainer.contracts.columns import INTERVAL
 from retrainer.snapshots.connection import connect, identifier, literal
-from retrainer.snapshots.delta import canonical, grouped, replace_partitions, view_partitions
+from retrainer.snapshots.delta import canonical, grouped, view_partitions
 from retrainer.snapshots.digest import PartitionDigests, combined
+from retrainer.snapshots.replace import replace_partitions
 
 _ROW_GROUP = 100_000
 

@@ -12,7 +12,16 @@ from retrainer.config.runtime import RuntimeSettings
 from retrainer.contracts import FeatureSet, Interval, StepRequest, TableRef, ValidationReport
 from retrainer.contracts.columns import TIME
 from retrainer.features import FeatureTables, build_features
-from retrainer.snapshots import DataPlace, Partitions, connect, laid_out, open_view, pin, replace_changed
+from retrainer.snapshots import (
+    DataPlace,
+    Partitions,
+    connect,
+    laid_out,
+    open_view,
+    pin,
+    pinned_counts,
+    replace_changed,
+)
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.publish_online import needed_since, publish_known
 
@@ -41,15 +50,28 @@ def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
 
 def build(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval, uri: str) -> TableRef:
     """Build the features of the rows in `window` into the Delta table at `uri`: only what changed. Pins the table."""
-    intervals = config.schedule.intervals(window.start, window.end)
-    with connect() as connection:
-        build_features(_tables(connection, snapshot), config, intervals=intervals).to_table(_BUILT)
-        built = Partitions(connection, _BUILT, [interval.key for interval in intervals])
-        schema = connection.table(_BUILT).limit(0).to_arrow_table().schema
-        changed = replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
+    changed = replace_features(config, snapshot, window=window, uri=uri)
     pinned = pin(uri, table="features", window=window)
     log.info("%d rows of features in %s, version %d; %d partitions new", pinned.rows, uri, pinned.version, changed)
     return pinned
+
+
+def replace_features(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval, uri: str) -> int:
+    """Build the features of the rows in `window`, some intervals at a time, and replace what is not so in the Delta
+    table at `uri`; how many partitions these were."""
+    intervals = {each.key: each for each in config.schedule.intervals(window.start, window.end)}
+    with connect() as connection:
+        tables = _tables(connection, snapshot)
+
+        def rows_of(keys: Sequence[str]) -> str:
+            connection.execute(f"DROP TABLE IF EXISTS {_BUILT}")
+            build_features(tables, config, intervals=[intervals[key] for key in keys]).to_table(_BUILT)
+            return _BUILT
+
+        schema = build_features(tables, config, intervals=[]).limit(0).to_arrow_table().schema
+        counts = pinned_counts(next(ref for ref in snapshot if ref.table == config.source.rows))
+        built = Partitions(connection, list(intervals), counts, rows_of)
+        return replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
 
 
 def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interval]:

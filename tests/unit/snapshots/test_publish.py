@@ -76,7 +76,7 @@ def test_partitions_of_another_schedule_or_other_columns_do_not_count_as_publish
 def test_a_conflict_is_tried_again_a_few_times(connection, tmp_path, monkeypatch):
     module = importlib.import_module("retrainer.snapshots.changed")
     uri = str(tmp_path / "t")
-    original, calls = module.replace_partitions, []
+    original, calls = module.commit_files, []
 
     def conflicting(*args, **kwargs):
         calls.append(args)
@@ -84,7 +84,7 @@ def test_a_conflict_is_tried_again_a_few_times(connection, tmp_path, monkeypatch
             raise StoreConflictError("another writer was first")
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(module, "replace_partitions", conflicting)
+    monkeypatch.setattr(module, "commit_files", conflicting)
     publish(rates(connection, (0, 1)), uri, CONFIG)
     assert len(calls) == 3
     assert published_counts(uri, CONFIG, "rates") == {KEYS[0]: 1}
