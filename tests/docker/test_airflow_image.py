@@ -27,7 +27,7 @@ def test_the_api_server_becomes_healthy(airflow_image: Image) -> None:
         while container.health != "healthy":
             assert time.monotonic() < deadline, container.log
             time.sleep(1)
-        assert "version" not in container.state["Health"]["Log"][-1]["Output"]  # what is asked where nothing else is known
+        assert "version" not in container.state["Health"]["Log"][-1]["Output"]
         answer = httpx.get(f"{container.address(8080)}/api/v2/version", trust_env=False, timeout=10)
     assert answer.json()["version"].startswith("3.3.")
 
