@@ -24,9 +24,10 @@ def main(url: str, until: date) -> None:
     engine = open_database(url)
     with engine.connect() as connection:
         last = connection.scalar(sa.select(sa.func.max(LANDINGS.c.interval_end)))
-    for day in (FIRST + timedelta(days=number) for number in range((until - FIRST).days)):
-        if last is None or next(local_days(day, day)).start >= last:
-            land(engine, day, day)
+    days = (FIRST + timedelta(days=number) for number in range((until - FIRST).days))
+    missing = [day for day in days if last is None or next(local_days(day, day)).start >= last]
+    if missing:
+        land(engine, missing[0], missing[-1])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # A Celery worker, with the warm step host from which it forks its steps; without the host, a step is a plain process.
 set -eu
 
-mkdir -m 700 "$(dirname "$RETRAINER_STEP_HOST_SOCKET")"
+mkdir -m 700 "$RETRAINER_HOME/run"
 # Should it end, it is started again after a moment.
 while :; do
     retrainer step-host || true
