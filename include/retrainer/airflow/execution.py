@@ -12,12 +12,14 @@ from pydantic import JsonValue
 from retrainer.airflow.connections import source_url
 from retrainer.airflow.request import build_request
 from retrainer.airflow.steps import INPUTS
+from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
-from retrainer.config.runtime import connection_variable, load_settings
+from retrainer.config.runtime import RuntimeSettings, connection_variable, load_settings
 from retrainer.contracts import StepName, StepRequest
 from retrainer.errors import RetrainerError
 from retrainer.runtimes.limits import Limits
 from retrainer.runtimes.process import ProcessRuntime
+from retrainer.runtimes.runtime import StepRuntime
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -43,17 +45,11 @@ class StepExecution:
     def __init__(self, context: Context, step: StepName, *, declaration: Path, project_root: Path) -> None:
         settings = load_settings(os.environ, project_root)
         config = load_declaration(declaration)
-        limits = config.runtime.limits
-        watched = config.serving.release_seconds if config.serving and step in _RELEASES else 0
         self.request: StepRequest = build_request(context, config, step, inputs=_inputs(context, step))
         self._config = config
         self._mlflow_uri = settings.mlflow_uri
-        self._source_url = source_url(config.source, settings) if step in _READS_SOURCE else ""
-        self._runtime = ProcessRuntime(
-            environment=settings.child_environment() | self._secrets(),
-            socket_path=settings.step_host_socket,
-            limits=Limits(memory_mb=limits.memory_mb, time_seconds=limits.timeout_minutes * 60 + watched),
-        )
+        self._source_url = source_url(config.source, settings) if _reads_source(step, config) else ""
+        self._runtime = self._choose_runtime(context, settings)
 
     def run(self) -> dict[str, JsonValue]:
         """The step's result. Its output goes to the task's log, line by line.
@@ -79,10 +75,30 @@ class StepExecution:
         """End the step and everything that it started."""
         self._runtime.cancel()
 
+    def _choose_runtime(self, context: Context, settings: RuntimeSettings) -> StepRuntime:
+        runtime, serving = self._config.runtime, self._config.serving
+        watched = serving.release_seconds if serving and self.request.step in _RELEASES else 0
+        seconds = runtime.limits.timeout_minutes * 60 + watched
+        if runtime.kind == "process":
+            return ProcessRuntime(
+                environment=settings.child_environment() | self._secrets(),
+                socket_path=settings.step_host_socket,
+                limits=Limits(memory_mb=runtime.limits.memory_mb, time_seconds=seconds),
+            )
+        from retrainer.airflow.containers.choice import Needs, container_runtime
+
+        needs = Needs(settings, source_url=self._source_url, secrets=self._secrets(), time_seconds=seconds)
+        return container_runtime(runtime, context, needs)
+
     def _secrets(self) -> dict[str, str]:
         """What must not be in the request. Only a step that reads the source gets its URL."""
         connection = self._config.source.connection
         return {connection_variable(connection): self._source_url} if connection and self._source_url else {}
+
+
+def _reads_source(step: StepName, config: ModelConfig) -> bool:
+    """Does the step need the source's address from this worker? A pod has it from a Secret of its cluster."""
+    return step in _READS_SOURCE and config.runtime.kind != "kubernetes"
 
 
 def _inputs(context: Context, step: StepName) -> Mapping[str, dict[str, JsonValue]]:

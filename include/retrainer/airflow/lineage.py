@@ -95,6 +95,8 @@ def delta_table(ref: Mapping[str, Any]) -> Place:
 
 def _read(request: StepRequest, source: Source, places: Places) -> list[Place]:
     if request.step == "snapshot":
+        if not places.source_url:  # a pod has it from its cluster
+            return []
         return [source_table(places.source_url, table.name or name) for name, table in source.tables.items()]
     fields = _READS.get(request.step, ())
     inputs = request.inputs

@@ -75,7 +75,7 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         table=source.tables[source.rows].name or source.rows,
         retries=runtime.retries,
         retry_delay_seconds=runtime.retry_delay_seconds,
-        timeout_minutes=runtime.limits.timeout_minutes,
+        timeout_minutes=runtime.limits.timeout_minutes + runtime.start_minutes,
         data_timeout_hours=runtime.data_timeout_hours,
         poll_seconds=runtime.poll_seconds,
         training_days=config.windows.training_days,

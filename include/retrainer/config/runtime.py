@@ -19,6 +19,20 @@ _CONNECTION_PREFIX = "RETRAINER_CONN_"
 _SETTINGS_FILE = Path("config", "runtime.yaml")
 _MAX_SOCKET_BYTES = 100  # a Unix socket's path may have 108 bytes on Linux and 104 on macOS, the final zero included
 
+_OF_THIS_MACHINE = (
+    "project_root",
+    "home",
+    "models_dir",
+    "airflow_port",
+    "mlflow_port",
+    "serving_host",
+    "serving_port",
+    "parallelism",
+    "step_host_socket",
+    "docker_url",
+)
+"""Settings that mean nothing in a container: its image has its own."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -160,6 +174,29 @@ class RuntimeSettings(Section):
         """The environment of processes that are to have these settings: the variables read, and all RETRAINER_*."""
         kept = {name: value for name, value in self._environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         return kept | {_PREFIX + name.upper(): str(value) for name, value in self.model_dump(mode="json").items()}
+
+    def container_environment(self, *, with_secrets: bool) -> dict[str, str]:
+        """The settings as variables for a container. Secrets are the ledger's address and the server's key."""
+        fields = type(self).model_fields
+        given = {
+            name: str(value)
+            for name, value in self.model_dump(mode="json").items()
+            if name not in _OF_THIS_MACHINE and (with_secrets or fields[name].repr)
+        }
+        return {_PREFIX + name.upper(): value for name, value in given.items()}
+
+    def handed_through(self, names: Iterable[str]) -> dict[str, str]:
+        """Variables of this machine, by their names.
+
+        Raises:
+            ConfigurationError: one is not set here; the message names it and the nearest one that is.
+        """
+        missing = [name for name in names if name not in self._environ]
+        if missing:
+            near = nearest(missing[0], self._environ)
+            meant = f"; did you mean {near!r}?" if near else ""
+            raise ConfigurationError(f"runtime.docker.environment: {missing[0]} is not set on this worker{meant}")
+        return {name: self._environ[name] for name in names}
 
 
 def connection_variable(connection_id: str) -> str:
