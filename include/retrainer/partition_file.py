@@ -40,9 +40,19 @@ def write_partition(uri: str, key: str, batches: Iterable[pa.RecordBatch], *, sc
         if system.get_file_info(path).type == fs.FileType.File:
             system.delete_file(path)
         raise
-    size = system.get_file_info(path).size
+    return add_action(place, key, size=system.get_file_info(path).size, rows=rows)
+
+
+def add_action(path: str, key: str, *, size: int, rows: int) -> AddAction:
+    """What there is to commit of a file of the partition `key` that was written at `path` below the table's folder."""
     stats = json.dumps({"numRecords": rows})
-    return AddAction(place, size, {INTERVAL: key}, round(time.time() * 1000), data_change=True, stats=stats)
+    return AddAction(path, size, {INTERVAL: key}, round(time.time() * 1000), data_change=True, stats=stats)
+
+
+def is_there(uri: str, path: str) -> bool:
+    """Is there a file at `path` below the folder of the table at `uri`?"""
+    system, base = _system(uri)
+    return bool(system.get_file_info(f"{base.rstrip('/')}/{path}").type == fs.FileType.File)
 
 
 def _write(writer: pq.ParquetWriter, group: pa.Table) -> int:

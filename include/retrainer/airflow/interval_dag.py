@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pendulum
-from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from retrainer.airflow.assets import features_asset, snapshot_asset, table_asset
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.sensors.wait_for_data import WaitForDataSensor
-from retrainer.airflow.steps import DATA_STEPS
+from retrainer.airflow.steps import DATA_STEPS, PARTS
 from retrainer.airflow.task_options import TaskOptions
 
 if TYPE_CHECKING:
+    from retrainer.airflow.operators.parts import Task
     from retrainer.contracts import StepName
 
 _FIRST_LOOK = timedelta(minutes=10)
@@ -41,8 +42,9 @@ def first_day(plan: TrainPlan) -> pendulum.DateTime:
     return pendulum.datetime(start.year, start.month, start.day, tz=plan.timezone)
 
 
-def data_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> list[BaseOperator]:
-    """The tasks of DATA_STEPS in their order, each named after its step; the caller chains them."""
+def data_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> "list[Task]":
+    """The tasks of DATA_STEPS in their order, each named after its step; the caller chains them. Where features are
+    built in parts, the tasks for that come before build_features."""
     declaration = Path(plan.declaration)
     snapshot = snapshot_asset(plan.model)
     assets: dict[StepName, TaskOptions] = {
@@ -58,11 +60,22 @@ def data_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> list[BaseOpe
         poke_interval=timedelta(seconds=plan.poll_seconds),
         execution_timeout=_FIRST_LOOK,
     )
-    tasks: list[BaseOperator] = [waiting]
+    tasks: list[Task] = [waiting]
     for step in DATA_STEPS[1:]:
+        tasks += part_tasks(dag, plan, step, project_root=project_root)
         options = TaskOptions(dag=dag, **assets.get(step, {}))
         tasks.append(StepOperator(step=step, declaration=declaration, project_root=project_root, **options))
     return tasks
+
+
+def part_tasks(dag: DAG, plan: TrainPlan, step: "StepName", *, project_root: Path) -> "list[Task]":
+    """The tasks that do a step in parts, before the task that puts these together; none where it is not divided."""
+    if not plan.mapped or step not in PARTS:
+        return []
+    # Imported here: most models are not divided.
+    from retrainer.airflow.operators.parts import parts_of
+
+    return parts_of(step, dag=dag, declaration=Path(plan.declaration), project_root=project_root)
 
 
 def as_of_param(description: str) -> Param:

@@ -9,7 +9,7 @@ from retrainer.airflow.assets import features_asset, model_asset, scored_asset
 from retrainer.airflow.interval_dag import WHEN_DATA_FAIL, as_of_param, data_tasks, every_interval, first_day
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
-from retrainer.airflow.score_dag import score_task
+from retrainer.airflow.score_dag import score_tasks
 from retrainer.airflow.task_options import task_options
 from retrainer.airflow.train_dag import train_dag_id
 
@@ -35,7 +35,7 @@ def build_monitor_dag(plan: TrainPlan, *, project_root: Path, slack_connection_i
         doc_md=_doc(plan),
         default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
-    before = [*data_tasks(dag, plan, project_root=project_root), score_task(dag, plan, project_root=project_root)]
+    before = [*data_tasks(dag, plan, project_root=project_root), *score_tasks(dag, plan, project_root=project_root)]
     if plan.watches_served:
         declaration = Path(plan.declaration)
         before.append(

@@ -32,6 +32,8 @@ class TrainPlan:
     timeout_minutes: int
     data_timeout_hours: float
     poll_seconds: float
+    mapped: bool
+    """Whether mapped tasks build features and score."""
     training_days: int
     holdout_days: int
     approval: bool
@@ -78,6 +80,7 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         timeout_minutes=runtime.limits.timeout_minutes + runtime.start_minutes,
         data_timeout_hours=runtime.data_timeout_hours,
         poll_seconds=runtime.poll_seconds,
+        mapped=runtime.mapping.tasks > 1,
         training_days=config.windows.training_days,
         holdout_days=config.windows.holdout_days,
         approval=config.deployment.approval == "required",

@@ -68,10 +68,13 @@ def build_request(
 
 
 def _asked_for(context: Context, step: StepName) -> dict[str, JsonValue]:
-    """The form of the run, as the step takes it; of one that acts on production, whether the run is a backfill."""
+    """The form of the run, as the step takes it; of one that acts on production, whether the run is a backfill; of a
+    mapped task, its part."""
     form = context["params"]
     if step in ("deploy", "shadow_review", "monitor"):
         return {"backfill": True} if context["dag_run"].run_type == "backfill" else {}
+    if step in ("build_part", "score_part"):
+        return {"part": vars(context["task"])["part"]}
     if step == "rollback":
         target = str(form["target"])
         return {

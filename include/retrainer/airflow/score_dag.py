@@ -1,14 +1,25 @@
 """The DAG `<model>__score`: batch predictions for every interval, stamped with the version that made them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, BaseOperator, chain
+from airflow.sdk import DAG, chain
 
 from retrainer.airflow.assets import features_asset, model_asset, scored_asset
-from retrainer.airflow.interval_dag import WHEN_DATA_FAIL, as_of_param, data_tasks, every_interval, first_day
+from retrainer.airflow.interval_dag import (
+    WHEN_DATA_FAIL,
+    as_of_param,
+    data_tasks,
+    every_interval,
+    first_day,
+    part_tasks,
+)
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.task_options import task_options
+
+if TYPE_CHECKING:
+    from retrainer.airflow.operators.parts import Task
 
 
 def build_score_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
@@ -24,16 +35,16 @@ def build_score_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id:
         doc_md=_doc(plan),
         default_args=dict(task_options(plan, slack_connection_id=slack_connection_id)),
     )
-    chain(*data_tasks(dag, plan, project_root=project_root), score_task(dag, plan, project_root=project_root))
+    chain(*data_tasks(dag, plan, project_root=project_root), *score_tasks(dag, plan, project_root=project_root))
     dag.params["as_of"] = as_of_param(
         "Score the last interval that was over at this time. Empty: the run's data interval."
     )
     return dag
 
 
-def score_task(dag: DAG, plan: TrainPlan, *, project_root: Path) -> BaseOperator:
-    """The step score, which monitoring takes too."""
-    return StepOperator(
+def score_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> "list[Task]":
+    """The step score, which monitoring takes too; before it the tasks that do it in parts, where it is divided."""
+    score = StepOperator(
         dag=dag,
         step="score",
         declaration=Path(plan.declaration),
@@ -41,6 +52,7 @@ def score_task(dag: DAG, plan: TrainPlan, *, project_root: Path) -> BaseOperator
         inlets=[features_asset(plan.model), model_asset(plan.model)],
         outlets=[scored_asset(plan.model)],
     )
+    return [*part_tasks(dag, plan, "score", project_root=project_root), score]
 
 
 def _doc(plan: TrainPlan) -> str:

@@ -14,15 +14,25 @@ if TYPE_CHECKING:
 DATA_STEPS: "tuple[StepName, ...]" = ("wait_for_data", "snapshot", "validate_data", "build_features")
 MODEL_STEPS: "tuple[StepName, ...]" = ("train", "compare", "register", "deploy")
 
+PARTS: "Mapping[StepName, tuple[StepName, StepName]]" = {
+    "build_features": ("plan_features", "build_part"),
+    "score": ("plan_score", "score_part"),
+}
+"""Steps that mapped tasks do in parts, where the declaration says so: what plans the parts, and what does one."""
+
 INPUTS: "Mapping[StepName, tuple[str, ...]]" = {
     "wait_for_data": (),
     "snapshot": ("wait_for_data",),
     "validate_data": ("snapshot",),
-    "build_features": ("validate_data",),
+    "plan_features": ("validate_data",),
+    "build_part": ("validate_data",),
+    "build_features": ("validate_data", "build_part"),
     "train": ("build_features",),
     "compare": ("build_features", "train"),
     "register": ("validate_data", "build_features", "train", "compare"),
     "deploy": ("train", "compare", "register", "approve"),
-    "score": ("build_features",),
+    "plan_score": ("build_features",),
+    "score_part": ("build_features",),
+    "score": ("build_features", "score_part"),
     "monitor": ("build_features", "score"),
 }

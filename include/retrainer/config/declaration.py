@@ -10,6 +10,7 @@ from retrainer.config.containers import Docker, Kubernetes
 from retrainer.config.estimator import Estimator
 from retrainer.config.evaluation import CanonicalCase, Evaluation, Gates
 from retrainer.config.features import Features
+from retrainer.config.mapping import TaskMapping
 from retrainer.config.monitoring import Monitoring
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Flag, Fraction, Identifier, Mistake, Real, Section, Text, Whole, refuse
@@ -76,6 +77,8 @@ class Runtime(Section):
     """The pods, where kind is kubernetes."""
     limits: Limits = Limits()
     """What one step may use."""
+    mapping: TaskMapping = TaskMapping()
+    """Into how many tasks building features and scoring are divided."""
     retries: Whole = Field(default=2, ge=0, le=20)
     """How often a step is tried again after a failure that a retry may help."""
     retry_delay_seconds: Whole = Field(default=30, ge=0, le=86_400)

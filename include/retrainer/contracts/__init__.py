@@ -43,6 +43,17 @@ from retrainer.contracts.monitoring import (
     Recorded,
     RecordedEvent,
 )
+from retrainer.contracts.parts import (
+    BuiltPart,
+    BuiltParts,
+    FeaturePart,
+    FeatureParts,
+    ScoredFile,
+    ScoredPart,
+    ScoredParts,
+    ScorePart,
+    ScoreParts,
+)
 from retrainer.contracts.request import PIPELINE, STEP_NAMES, PipelineStep, StepName, StepRequest
 from retrainer.contracts.serving import (
     Assignment,
@@ -71,6 +82,8 @@ __all__ = [
     "Archive",
     "Arrival",
     "Assignment",
+    "BuiltPart",
+    "BuiltParts",
     "CheckResult",
     "CollectedPredictions",
     "Contract",
@@ -79,6 +92,8 @@ __all__ = [
     "EpisodeEvent",
     "EpisodeTopic",
     "ExportCheck",
+    "FeaturePart",
+    "FeatureParts",
     "FeatureSet",
     "Finding",
     "Gate",
@@ -100,7 +115,12 @@ __all__ = [
     "Refusal",
     "Registration",
     "Release",
+    "ScorePart",
+    "ScoreParts",
     "Scored",
+    "ScoredFile",
+    "ScoredPart",
+    "ScoredParts",
     "ServedVersion",
     "ServingRuntime",
     "ServingSpec",

@@ -14,6 +14,10 @@ PipelineStep = Literal[
 
 StepName = Literal[
     PipelineStep,
+    "plan_features",
+    "build_part",
+    "plan_score",
+    "score_part",
     "score",
     "monitor",
     "rollback",
@@ -23,7 +27,8 @@ StepName = Literal[
     "collect_predictions",
     "shadow_review",
 ]
-"""Those, batch scoring, monitoring, and what a person or the maintenance asks for."""
+"""Those, batch scoring, what mapped tasks do for it and for features, monitoring, and what a person or the maintenance
+asks for."""
 
 PIPELINE: tuple[PipelineStep, ...] = get_args(PipelineStep)
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
@@ -34,7 +39,7 @@ class StepRequest(Contract):
 
     `config` is the model's declaration with every default filled in. `inputs` holds the results of the steps before,
     by their name. `as_of` is the moment up to which the step may look. `params` is what a person asked for, such as the
-    form of a rollback.
+    form of a rollback, or the part of the work that a mapped task does.
     """
 
     step: StepName

@@ -65,21 +65,32 @@ def score(rows: Unscored, scorer: Scorer, uri: str) -> ScoredTable:
         BadDataError: the version gives no finite number for a row, or the table has a column of another type.
         StoreConflictError: another run scored one of the partitions at the same time.
     """
-    features = rows.connection.table(rows.view).limit(0).to_arrow_table().schema
-    _check_columns(features, scorer)
-    schema = scored_schema(features)
+    schema = scored_columns(rows, scorer)
     table = open_or_create(uri, schema)
     counts = _counts(rows)
     there = {key: stamp for key in rows.keys if (stamp := stamp_of(table, key))}
     changed = tuple(key for key in rows.keys if _is_to_replace(there.get(key), counts.get(key, 0), scorer.stamp))
     if changed:
         full = [key for key in changed if key in counts]
-        files = [write_partition(uri, key, _scored(rows, key, scorer, schema), schema=schema) for key in full]
+        files = [
+            write_partition(uri, key, scored_batches(rows, key, scorer, schema=schema), schema=schema) for key in full
+        ]
         replace_partitions(table, files, schema=schema, keys=changed)
     stamps = {key: scorer.stamp if key in changed else there[key] for key in rows.keys if counts.get(key, 0)}
     done = sum(counts.get(key, 0) for key in changed)
     _LOG.info("%d of %d rows scored by v%d, into %s", done, sum(counts.values()), scorer.stamp.version, uri)
     return ScoredTable(int(table.version()), sum(counts.values()), stamps, changed)
+
+
+def scored_columns(rows: Unscored, scorer: Scorer) -> pa.Schema:
+    """The columns of what is made of the rows.
+
+    Raises:
+        ConfigurationError: the version reads a column that the rows do not have.
+    """
+    features = rows.connection.table(rows.view).limit(0).to_arrow_table().schema
+    _check_columns(features, scorer)
+    return scored_schema(features)
 
 
 def _check_columns(features: pa.Schema, scorer: Scorer) -> None:
@@ -106,7 +117,8 @@ def _is_to_replace(there: Stamp | None, rows: int, stamp: Stamp) -> bool:
     return there.identity != stamp.identity
 
 
-def _scored(rows: Unscored, key: str, scorer: Scorer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def scored_batches(rows: Unscored, key: str, scorer: Scorer, *, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of the partition `key`, scored, in the columns `schema`; a batch in memory at a time."""
     relation = rows.connection.sql(f"SELECT * FROM \"{rows.view}\" WHERE {INTERVAL} = '{key}'")
     kept = kept_columns(relation.columns).values()
     for batch in relation.to_arrow_reader(BATCH_ROWS):

@@ -2,7 +2,15 @@
 
 from retrainer.snapshots.changed import Partitions, replace_changed
 from retrainer.snapshots.connection import connect
-from retrainer.snapshots.delta import laid_out, open_view, partition_counts, pin, pinned_counts
+from retrainer.snapshots.delta import (
+    laid_out,
+    last_change,
+    open_view,
+    partition_counts,
+    pin,
+    pinned_counts,
+    pinned_schema,
+)
 from retrainer.snapshots.pinned import read_again
 from retrainer.snapshots.place import DataPlace, file_names, read_file, write_file
 from retrainer.snapshots.publish import Rows, publish, published_counts
@@ -20,10 +28,12 @@ __all__ = [
     "connect",
     "file_names",
     "laid_out",
+    "last_change",
     "open_view",
     "partition_counts",
     "pin",
     "pinned_counts",
+    "pinned_schema",
     "publish",
     "published_counts",
     "read_again",

@@ -109,6 +109,11 @@ def pinned_counts(ref: TableRef) -> dict[str, int]:
     return counts_of(DeltaTable(ref.uri, version=ref.version))
 
 
+def pinned_schema(ref: TableRef) -> pa.Schema:
+    """Columns of a pinned table, `_interval` among them."""
+    return table_schema(DeltaTable(ref.uri, version=ref.version))
+
+
 def counts_of(table: DeltaTable) -> dict[str, int]:
     """Rows of each partition of an open table, by key."""
     actions = pa.table(table.get_add_actions(flatten=True))
@@ -128,10 +133,8 @@ def pin(uri: str, table: str, window: Interval) -> TableRef:
     Raises:
         StoreConflictError: there is no such table.
     """
-    head = open_table(uri)
-    if head is None:
-        raise StoreConflictError(f"there is no Delta table at {uri}")
-    version = last_change(head, window)
+    head = _head(uri)
+    version = _last_change(head, window)
     pinned = head if version == head.version() else DeltaTable(uri, version=version)
     keys = [key for key in partition_keys(pinned) if _inside(key, window)]
     with connect() as connection:
@@ -139,6 +142,15 @@ def pin(uri: str, table: str, window: Interval) -> TableRef:
     counts = counts_of(pinned)
     rows = sum(counts[key] for key in keys)
     return TableRef(table=table, uri=uri, version=version, window=window, rows=rows, digest=combined(digests))
+
+
+def last_change(uri: str, window: Interval) -> int:
+    """The newest version of the table at `uri` that changed a partition in `window`.
+
+    Raises:
+        StoreConflictError: there is no such table.
+    """
+    return _last_change(_head(uri), window)
 
 
 def content_digests(connection: duckdb.DuckDBPyConnection, table: DeltaTable, keys: Sequence[str]) -> dict[str, str]:
@@ -180,8 +192,14 @@ def grouped(counts: dict[str, int], limit: int = _DIGEST_ROWS) -> Iterable[list[
         yield group
 
 
-def last_change(table: DeltaTable, window: Interval) -> int:
-    """The newest version that changed a partition in `window`."""
+def _head(uri: str) -> DeltaTable:
+    head = open_table(uri)
+    if head is None:
+        raise StoreConflictError(f"there is no Delta table at {uri}")
+    return head
+
+
+def _last_change(table: DeltaTable, window: Interval) -> int:
     limit = 64
     while True:
         history = table.history(limit)

@@ -9,14 +9,16 @@ from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import FeatureSet, Interval, StepRequest, TableRef, ValidationReport
+from retrainer.contracts import BuiltParts, FeatureSet, Interval, StepRequest, TableRef, ValidationReport
 from retrainer.contracts.columns import TIME
+from retrainer.errors import ConfigurationError
 from retrainer.features import FeatureTables, build_features
 from retrainer.snapshots import (
     DataPlace,
     Partitions,
     connect,
     laid_out,
+    last_change,
     open_view,
     pin,
     pinned_counts,
@@ -33,14 +35,16 @@ _BUILT = "features_built"
 def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
     """Build the features of both windows from the validated snapshot into the model's Delta feature table.
 
-    Where the model is served, also publish what is known at as_of for the rows that are still to come.
+    What mapped tasks have built is not built again, unless another run has changed it since. Where the model is served,
+    also publish what is known at as_of for the rows that are still to come.
     """
     config = declaration(request)
     report = result_of(request, "validate_data", ValidationReport)
     training, holdout = windows(config, request)
+    window = feature_window(config, request)
     uri = DataPlace(settings.data_uri, config.name).features()
-    window = Interval(start=training.start, end=holdout.end)
-    ref = build(config, report.snapshot, window=window, uri=uri)
+    intervals = config.schedule.intervals(window.start, window.end)
+    ref = build(config, report.snapshot, intervals=_not_built(request, intervals, uri), window=window, uri=uri)
     if config.serving is not None:
         with connect() as connection:
             recent = [_since(ref, needed_since(config, ref.table, request.as_of), config) for ref in report.snapshot]
@@ -48,30 +52,63 @@ def run(request: StepRequest, settings: RuntimeSettings) -> FeatureSet:
     return FeatureSet(table=ref, snapshot=report.snapshot, training=training, holdout=holdout, as_of=request.as_of)
 
 
-def build(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval, uri: str) -> TableRef:
-    """Build the features of the rows in `window` into the Delta table at `uri`: only what changed. Pins the table."""
-    changed = replace_features(config, snapshot, window=window, uri=uri)
+def build(
+    config: ModelConfig, snapshot: Sequence[TableRef], *, intervals: Sequence[Interval], window: Interval, uri: str
+) -> TableRef:
+    """Build the features of the rows in `intervals`, and pin `window` of the Delta table at `uri`."""
+    changed = replace_features(config, snapshot, intervals=intervals, uri=uri) if intervals else 0
     pinned = pin(uri, table="features", window=window)
     log.info("%d rows of features in %s, version %d; %d partitions new", pinned.rows, uri, pinned.version, changed)
     return pinned
 
 
-def replace_features(config: ModelConfig, snapshot: Sequence[TableRef], *, window: Interval, uri: str) -> int:
-    """Build the features of the rows in `window`, some intervals at a time, and replace what is not so in the Delta
-    table at `uri`; how many partitions these were."""
-    intervals = {each.key: each for each in config.schedule.intervals(window.start, window.end)}
+def replace_features(
+    config: ModelConfig, snapshot: Sequence[TableRef], *, intervals: Sequence[Interval], uri: str
+) -> int:
+    """Build the features of the rows in `intervals`, some at a time, and replace what is not so in the Delta table at
+    `uri`; how many partitions these were."""
+    by_key = {each.key: each for each in intervals}
     with connect() as connection:
         tables = _tables(connection, snapshot)
 
         def rows_of(keys: Sequence[str]) -> str:
             connection.execute(f"DROP TABLE IF EXISTS {_BUILT}")
-            build_features(tables, config, intervals=[intervals[key] for key in keys]).to_table(_BUILT)
+            build_features(tables, config, intervals=[by_key[key] for key in keys]).to_table(_BUILT)
             return _BUILT
 
         schema = build_features(tables, config, intervals=[]).limit(0).to_arrow_table().schema
-        counts = pinned_counts(next(ref for ref in snapshot if ref.table == config.source.rows))
-        built = Partitions(connection, list(intervals), counts, rows_of)
+        built = Partitions(connection, list(by_key), pinned_counts(row_table(config, snapshot)), rows_of)
         return replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
+
+
+def _not_built(request: StepRequest, intervals: Sequence[Interval], uri: str) -> list[Interval]:
+    """Those of `intervals` that no mapped task has built, or that were changed since."""
+    if "build_part" not in request.inputs:
+        return list(intervals)
+    parts = result_of(request, "build_part", BuiltParts).parts
+    built = [each.part.window for each in parts if last_change(uri, each.part.window) == each.table.version]
+    left = [each for each in intervals if not any(window.contains(each.start) for window in built)]
+    log.info("%d parts were built by tasks of their own; %d intervals are left", len(built), len(left))
+    return left
+
+
+def feature_window(config: ModelConfig, request: StepRequest) -> Interval:
+    """Both windows of a run, and the gap between them."""
+    training, holdout = windows(config, request)
+    return Interval(start=training.start, end=holdout.end)
+
+
+def row_table(config: ModelConfig, snapshot: Sequence[TableRef]) -> TableRef:
+    """The row table of a validated snapshot.
+
+    Raises:
+        ConfigurationError: it is not in it.
+    """
+    for ref in snapshot:
+        if ref.table == config.source.rows:
+            return ref
+    names = ", ".join(ref.table for ref in snapshot) or "no table"
+    raise ConfigurationError(f"the validated snapshot has no table {config.source.rows!r} (it has: {names})")
 
 
 def windows(config: ModelConfig, request: StepRequest) -> tuple[Interval, Interval]:

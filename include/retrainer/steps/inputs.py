@@ -36,3 +36,15 @@ def result_of(request: StepRequest, step: str, kind: type[ContractType]) -> Cont
         return kind.model_validate(request.inputs[step])
     except ValidationError as error:
         raise ConfigurationError(f"inputs.{step} of the request is not a {kind.__name__}: {error}") from error
+
+
+def part_of(request: StepRequest, kind: type[ContractType]) -> ContractType:
+    """The part of the work that a mapped task does.
+
+    Raises:
+        ConfigurationError: the request does not say, or not in this way.
+    """
+    try:
+        return kind.model_validate(request.params.get("part"))
+    except ValidationError as error:
+        raise ConfigurationError(f"params.part of the request is not a {kind.__name__}: {error}") from error

@@ -77,7 +77,9 @@ def _features(recorded: Recorded) -> Iterator[FeatureSet]:
     snapshot = tuple(read_again(ref) for ref in recorded.snapshot)
     with TemporaryDirectory(prefix="retrainer-rebuild-") as scratch:
         if snapshot:
-            table = build(recorded.config, snapshot, window=window, uri=str(Path(scratch, "features")))
+            intervals = recorded.config.schedule.intervals(window.start, window.end)
+            uri = str(Path(scratch, "features"))
+            table = build(recorded.config, snapshot, intervals=intervals, window=window, uri=uri)
         else:
             table = read_again(recorded.features)
         yield FeatureSet(

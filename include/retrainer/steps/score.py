@@ -1,7 +1,7 @@
 """score: what the champion says of every row of the interval, into the model's Delta table of batch predictions."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,18 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from retrainer.columns import Columns, with_row_features
 from retrainer.config.runtime import RuntimeSettings
-from retrainer.contracts import FeatureSet, Scored, StepRequest, TableRef, TableVersion, digest_json
+from retrainer.contracts import FeatureSet, Scored, StepRequest, TableRef, TableVersion
 from retrainer.deployment import Standing, standing
 from retrainer.errors import ConfigurationError
 from retrainer.evaluation import predictions_of
 from retrainer.exporting import OnnxModel
 from retrainer.ledger import Ledger
-from retrainer.registry import RUNTIME, Version, Versions, load_model
+from retrainer.registry import Version, Versions, load_model
 from retrainer.saved import LoadedModel
-from retrainer.scoring import Predict, ScoredTable, Scorer, Stamp, Unscored, score, scored_uri
+from retrainer.scoring import Predict, ScoredTable, Scorer, Unscored, score, scored_uri
 from retrainer.snapshots import connect, open_view
 from retrainer.steps.inputs import declaration, result_of
+from retrainer.steps.score_parts import runtime_of, stamp_of, take_parts
 from retrainer.steps.tracking import connect_tracking
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
     """Score the rows of the request's interval by the version that is in production now.
 
     Without such a version, and while the model is switched off, nothing is scored: the result says so. An interval that
-    the same version has scored before is left as it is, unless its rows have changed since.
+    the same version has scored before is left as it is, unless its rows have changed since. What mapped tasks have
+    scored is not scored again: their version counts, also where another one was released meanwhile.
 
     Raises:
         ConfigurationError: the version reads a column that the feature table does not have, or is not in the registry.
@@ -42,20 +44,16 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
         StoreConflictError: another run scored the interval at the same time.
     """
     config = declaration(request)
-    features = result_of(request, "build_features", FeatureSet)
+    features = result_of(request, "build_features", FeatureSet).table
     now = standing(Ledger.open(settings.ledger_url).entries(config.name))
-    reason = _reason_to_skip(now)
+    reason = reason_to_skip(now)
     if reason:
         log.info("nothing is scored: %s", reason)
         return Scored(model=config.name, interval=request.interval, skipped=reason)
-    version = champion_of(Versions(connect_tracking(settings), config.name), now)
-    model = load_model(version.source, digest=version.digest)
-    trained_until = model.facts.training.end
-    if trained_until > request.interval.start:
-        log.warning("v%d learned from rows up to %s: it may know the answers", version.version, trained_until)
-    scorer = Scorer(model.facts.columns, predict_by(model, version), _stamp(request, features.table, version))
+    versions = Versions(connect_tracking(settings), config.name)
     uri = scored_uri(settings.data_uri, config.name)
-    table = score_table(features.table.model_copy(update={"window": request.interval}), scorer, uri)
+    done = take_parts(request, features, versions, uri=uri)
+    table, trained_until = done or _score_all(request, features, champion_of(versions, now), uri)
     stamp = table.stamps.get(request.interval.key)
     return Scored(
         model=config.name,
@@ -70,6 +68,13 @@ def run(request: StepRequest, settings: RuntimeSettings) -> Scored:
     )
 
 
+def _score_all(request: StepRequest, features: TableRef, version: Version, uri: str) -> tuple[ScoredTable, datetime]:
+    model = load_to_score(version, request)
+    scorer = Scorer(model.facts.columns, predict_by(model, version), stamp_of(version, request, features))
+    table = score_table(features.model_copy(update={"window": request.interval}), scorer, uri)
+    return table, model.facts.training.end
+
+
 def score_table(interval: TableRef, scorer: Scorer, uri: str) -> ScoredTable:
     """Score the rows of a feature table, pinned for one interval, into the Delta table at `uri`."""
     with connect(memory_mb=MEMORY_MB) as connection:
@@ -77,7 +82,8 @@ def score_table(interval: TableRef, scorer: Scorer, uri: str) -> ScoredTable:
         return score(Unscored(connection, "unscored", [interval.window.key]), scorer, uri)
 
 
-def _reason_to_skip(now: Standing) -> str:
+def reason_to_skip(now: Standing) -> str:
+    """Why nothing is scored; empty where there is a version to ask."""
     if now.champion is None:
         return "no version is in production yet"
     return "the model is switched off" if now.off else ""
@@ -99,21 +105,19 @@ def champion_of(versions: Versions, now: Standing) -> Version:
     return version
 
 
-def _stamp(request: StepRequest, features: TableRef, version: Version) -> Stamp:
-    """The same rows, the same files and the same runtime give the same predictions."""
-    rows = [features.digest, features.window.start.isoformat(), features.window.end.isoformat(), request.interval.key]
-    identity = digest_json([*rows, version.version, version.digest, _runtime(version)])
-    return Stamp(version.version, request.run_id, datetime.now(UTC), identity)
-
-
-def _runtime(version: Version) -> str:
-    """What a server of this version uses."""
-    return version.tags.get(RUNTIME, "scikit-learn")
+def load_to_score(version: Version, request: StepRequest) -> LoadedModel:
+    """The version's files; the log says so where it may know the answers."""
+    model = load_model(version.source, digest=version.digest)
+    if model.facts.training.end > request.interval.start:
+        log.warning(
+            "v%d learned from rows up to %s: it may know the answers", version.version, model.facts.training.end
+        )
+    return model
 
 
 def predict_by(model: LoadedModel, version: Version) -> Predict:
     """The version as a server has it: ONNX after its own row_features where both say the same, or its pipeline."""
-    if _runtime(version) != "onnx" or model.onnx is None:
+    if runtime_of(version) != "onnx" or model.onnx is None:
         return _pipeline(model)
     onnx, row_features = OnnxModel(model.onnx), model.row_features
     return lambda columns: onnx.predict(with_row_features(columns, row_features))
