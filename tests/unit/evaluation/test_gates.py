@@ -1,23 +1,13 @@
 """Each gate by itself, on cases worked out by hand: it passes, it fails, it cannot be computed and so fails."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from retrainer.config.declaration import CanonicalCase
-from retrainer.contracts import Interval
 from retrainer.evaluation import (
-    Candidate,
-    Comparison,
-    PairedDifference,
     Predictions,
     canonical_failures,
-    decide,
     time_predictions,
 )
 from retrainer.evaluation.calibration import calibration_gate, expected_calibration_error
@@ -25,54 +15,8 @@ from retrainer.evaluation.canonical import canonical_gate
 from retrainer.evaluation.gain import baseline_gate, champion_gate, floor_gate
 from retrainer.evaluation.input_schema import input_schema_gate, kind_of
 from retrainer.evaluation.latency import latency_gate, size_gate
-from retrainer.evaluation.slices import judge_slices, slice_names
 from tests.factories import make_config
-
-HOLDOUT = Interval(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 15, tzinfo=UTC))
-REGRESSION = {
-    "estimator": {"type": "sklearn.ensemble.HistGradientBoostingRegressor"},
-    "evaluation": {"metric": "neg_mean_absolute_error", "resamples": 300},
-}
-
-
-class Answer(RegressorMixin, BaseEstimator):
-    """A regressor that answers the column `amount`, or raises."""
-
-    def fit(self, rows, label=None):
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        if (rows["amount"] == 13).any():
-            raise KeyError("thirteen")
-        return rows["amount"].fillna(-1.0).to_numpy(dtype=float)
-
-
-def pipeline() -> Pipeline:
-    made = Pipeline([("row_features", FunctionTransformer()), ("estimator", Answer())])
-    return made.fit(inputs())
-
-
-def inputs(rows: int = 40, **columns) -> pd.DataFrame:
-    base = {
-        "ordered_at": pd.date_range("2026-01-01", periods=rows, freq="h", tz="UTC"),
-        "region": ["north", "south"] * (rows // 2),
-        "amount": np.arange(rows, dtype=float) + 100,
-        "express": [True, False] * (rows // 2),
-    }
-    return pd.DataFrame(base | columns)
-
-
-def measured(low: float, high: float, *, challenger: float = 0.7, reference: float = 0.6) -> PairedDifference:
-    return PairedDifference(challenger, reference, low, high, low, high, 14, np.array([low, high]))
-
-
-def regressor(output) -> Predictions:
-    values = np.asarray(output, dtype=float)
-    return Predictions(values, values, classifier=False)
-
+from tests.unit.evaluation.judged import REGRESSION, inputs, measured, pipeline, regressor
 
 # Against champion, rule and floor
 
@@ -284,184 +228,3 @@ def test_a_column_that_is_seldom_filled_may_be_empty_in_a_few_new_rows():
 )
 def test_the_kind_of_a_column_is_that_of_its_values(values, kind):
     assert kind_of(pd.Series(values)) == kind
-
-
-# Slices
-
-
-def comparison(slices: dict, worse: np.ndarray | None = None, rows: int = 1400) -> Comparison:
-    """14 days of a regression; the challenger's error is 1, the champion's 2, and where `worse` 4."""
-    generator = np.random.default_rng(3)
-    label = generator.normal(size=rows)
-    error = np.where(np.zeros(rows, bool) if worse is None else worse, 4.0, 1.0)
-    return Comparison(
-        holdout=HOLDOUT,
-        label=label,
-        block=np.array([f"day {row % 14:02d}" for row in range(rows)], dtype=object),
-        features=pd.DataFrame(slices),
-        challenger=regressor(label + error + 0.01 * generator.normal(size=rows)),
-        reference=regressor(label + 2),
-        champion_version=3,
-    )
-
-
-def sliced(columns: list[str], found: Comparison, **gates):
-    config = make_config(**REGRESSION, gates={"slices": columns, **gates}, features={"inputs": ["region", "amount"]})
-    return judge_slices(config, found)
-
-
-def test_a_challenger_that_is_worse_on_one_slice_fails_that_column_and_names_it():
-    region = np.array((["north"] * 3 + ["south"] * 4) * 200)
-    results, (gate,) = sliced(["region"], comparison({"region": region}, worse=region == "north"))
-    assert [(each.value, each.rows, each.status) for each in results] == [
-        ("north", 600, "failed"),
-        ("south", 800, "passed"),
-    ]
-    assert (gate.name, gate.passed) == ("slices region", False)
-    assert (
-        "region: 2 of 2 values judged; shown to be worse than champion v3 for north (difference -1.99" in gate.message
-    )
-    assert "95.00% interval" in results[0].message  # 90 %, corrected for two
-
-
-def test_a_loss_within_the_allowed_one_passes():
-    region = np.array(["north", "south"] * 700)
-    _, (gate,) = sliced(["region"], comparison({"region": region}, worse=region == "north"), max_slice_loss=2.5)
-    assert gate.passed
-    assert "none shown to be worse than champion v3 by more than 2.5" in gate.message
-
-
-def test_a_slice_with_too_few_rows_says_so_and_is_not_passed_silently():
-    region = np.array(["north"] * 1390 + ["south"] * 10)
-    results, (gate,) = sliced(["region"], comparison({"region": region}))
-    assert results[1].status == "not_judged"
-    assert results[1].low is None
-    assert gate.passed
-    assert gate.message == (
-        "region: 1 of 2 values judged; none shown to be worse than champion v3; not judged: south (10 rows)"
-    )
-
-
-def test_a_column_of_which_no_slice_can_be_judged_fails():
-    region = np.array([f"region {row % 14}" for row in range(1400)])
-    _, (gate,) = sliced(["region"], comparison({"region": region}))
-    assert not gate.passed
-    assert "region: 0 of 14 values judged" in gate.message
-    assert "and 4 more" in gate.message
-
-
-def test_a_slice_of_four_days_is_not_judged():
-    region = np.where(np.arange(1400) % 14 < 4, "north", "south")
-    results, _ = sliced(["region"], comparison({"region": region}))
-    assert results[0].message == "not judged: rows of 4 blocks, at least 5 are needed"
-
-
-def test_a_slice_with_one_class_is_not_judged():
-    region = np.array(["north", "south"] * 700)
-    label = np.where(region == "north", 1.0, (np.arange(1400) // 2 % 2).astype(float))
-    output = np.random.default_rng(1).random(1400)
-    said = Predictions(output, (output > 0.5).astype(float), classifier=True)
-    found = Comparison(
-        HOLDOUT, label, np.arange(1400) % 14, pd.DataFrame({"region": region}), said, said, champion_version=3
-    )
-    results, (gate,) = judge_slices(make_config(gates={"slices": ["region"]}), found)
-    assert results[0].message == "not judged: one class only, every label is 1"
-    assert gate.passed
-
-
-def test_missing_values_are_a_slice_and_numbers_are_cut_at_their_quartiles():
-    numbers = pd.Series([*range(1, 101), None], dtype=float)
-    counts = slice_names(numbers).value_counts()
-    assert counts.to_dict() == {"1 to 25": 25, "25 to 50": 25, "50 to 75": 25, "75 to 100": 25, "(missing)": 1}
-    assert slice_names(pd.Series([1, 2, 1])).tolist() == ["1", "2", "1"]
-    assert slice_names(pd.Series(["a", None])).tolist() == ["a", "(missing)"]
-
-
-def test_a_column_with_more_than_200_values_cannot_be_judged_and_fails():
-    region = np.array([f"region {row % 201}" for row in range(1400)])
-    results, (gate,) = sliced(["region"], comparison({"region": region}))
-    assert (results, gate.passed) == ((), False)
-    assert gate.message == "region has 201 different values, at most 200 can be judged"
-
-
-def test_the_correction_counts_the_judged_slices_of_all_columns():
-    region, amount = np.array(["north", "south"] * 700), np.array([1.0, 1.0, 2.0, 2.0] * 350)
-    results, gates = sliced(["region", "amount"], comparison({"region": region, "amount": amount}))
-    assert [gate.name for gate in gates] == ["slices region", "slices amount"]
-    assert all("97.50% interval" in each.message for each in results)
-
-
-# All together
-
-
-def candidate(**changes) -> Candidate:
-    values = {
-        "pipeline": pipeline(),
-        "sample_inputs": inputs(),
-        "sample_outputs": inputs()["amount"].to_numpy(),
-        "size_bytes": 1000,
-        "latencies_ms": np.full(100, 1.0),
-        "champion_inputs": inputs(),
-        "newest": inputs(),
-    }
-    return Candidate(**(values | changes))
-
-
-def test_every_gate_has_its_line_and_all_of_them_together_promote():
-    config = make_config(**REGRESSION, gates={"slices": ["region"], "min_value": -5.0, "max_calibration_error": 1.0})
-    region = np.array(["north", "south"] * 700)
-    found = comparison({"region": region})
-    label = found.label
-    found = Comparison(
-        HOLDOUT, label, found.block, found.features, regressor(label + 0.5), found.reference, 3, regressor(label + 3)
-    )
-    verdict = decide(config, found, candidate())
-    assert [gate.name for gate in verdict.decision.gates] == [
-        "superiority", "baseline", "floor", "slices region", "calibration", "canonical", "latency", "size",
-        "input_schema",
-    ]  # fmt: skip
-    assert verdict.decision.promote
-    assert verdict.decision.reason == verdict.decision.gates[0].message
-    assert (len(verdict.decision.slices), len(verdict.differences)) == (2, 300)
-
-
-def test_one_failed_gate_rejects_and_is_the_reason():
-    config = make_config(**REGRESSION, gates={"max_calibration_error": None})
-    found = comparison({"region": np.array(["north"] * 1400)})
-    decision = decide(config, found, candidate(size_bytes=2**40)).decision
-    assert not decision.promote
-    assert decision.reason == "the artifact has 1048576.00 MB, above 500 MB"
-
-
-def test_a_challenger_that_is_better_overall_and_worse_on_a_slice_is_not_promoted():
-    region = np.where(np.arange(1400) // 14 % 5 == 3, "north", "south")  # a fifth, on every day
-    config = make_config(**REGRESSION, gates={"slices": ["region"], "max_calibration_error": None})
-    found = comparison({"region": region}, worse=region == "north")
-    decision = decide(config, found, candidate()).decision
-    assert decision.gates[0].passed
-    assert decision.low > 0
-    assert not decision.promote
-    assert decision.reason.startswith("region: 2 of 2 values judged; shown to be worse than champion v3 for north")
-
-
-def test_an_equal_challenger_is_not_promoted():
-    found = comparison({})
-    same = Comparison(HOLDOUT, found.label, found.block, found.features, found.reference, found.reference, 3)
-    decision = decide(make_config(**REGRESSION), same, candidate()).decision
-    assert (decision.promote, decision.low, decision.high) == (False, 0.0, 0.0)
-
-
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e308])
-def test_outputs_beyond_all_bounds_are_a_rejection_with_numbers_that_json_knows(value):
-    config = make_config(
-        estimator=REGRESSION["estimator"], evaluation={"metric": "neg_mean_squared_error", "resamples": 200}
-    )
-    found = comparison({})
-    broken = Comparison(
-        HOLDOUT, found.label, found.block, found.features, regressor([value] * 1400), found.reference, 3
-    )
-    with np.errstate(all="ignore"):
-        decision = decide(config, broken, candidate()).decision
-    assert not decision.promote
-    assert "is undefined on the holdout" in decision.reason
-    assert "NaN" not in decision.to_json()
