@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import JsonValue, ValidationError
 
 from retrainer.config.estimator import Estimator
+from retrainer.config.estimators import ESTIMATORS
 from retrainer.config.evaluation import Evaluation, Gates
 from retrainer.config.expression import expression_mistake
 from retrainer.config.features import Features, Lookup, lookup_column
@@ -15,7 +16,7 @@ from retrainer.config.monitoring import Monitoring
 from retrainer.config.near_miss import listed, unknown
 from retrainer.config.schedule import Schedule, Windows
 from retrainer.config.section import Mistake, Section
-from retrainer.config.sklearn_names import ESTIMATORS, METRICS
+from retrainer.config.sklearn_names import METRICS
 from retrainer.config.source import Source
 from retrainer.contracts.columns import KNOWN_AT, LABEL, TIME
 

@@ -5,10 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
+from retrainer.config.estimators import ESTIMATORS, PARAMETERS
 from retrainer.config.near_miss import one_of, shown, unknown
 from retrainer.config.section import Flag, Mistake, Real, Scalar, Section, Whole, refuse
-from retrainer.config.sklearn_names import ESTIMATORS
-from retrainer.config.sklearn_parameters import PARAMETERS
 
 
 def _number(value: object) -> object:
@@ -68,10 +67,10 @@ class Search(Section):
 
 
 class Estimator(Section):
-    """A scikit-learn estimator and its parameters."""
+    """An estimator of scikit-learn, LightGBM or XGBoost, and its parameters."""
 
     type: Annotated[str, Field(json_schema_extra={"enum": list(ESTIMATORS)})]
-    """Dotted path of a scikit-learn classifier or regressor."""
+    """Dotted path of a classifier or regressor. Those of LightGBM and XGBoost need the extra `boosting`."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     """Its constructor arguments. The seed is set for you where the estimator takes one."""
     search: Search | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from retrainer.config.boosting_names import missing_library
 from retrainer.config.consistency import Sections, inconsistencies
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.document import Document, read_document
@@ -70,3 +71,8 @@ def _outside(document: Document) -> Iterator[Mistake]:
             missing = missing_from_module(module, function)
             if missing:
                 yield (section, key), missing
+    estimator, runtime = content.get("estimator"), content.get("runtime")
+    type_ = estimator.get("type") if isinstance(estimator, dict) else None
+    runs_here = not isinstance(runtime, dict) or runtime.get("kind", "process") == "process"
+    if isinstance(type_, str) and runs_here and (missing := missing_library(type_)):
+        yield ("estimator", "type"), missing

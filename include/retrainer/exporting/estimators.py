@@ -52,6 +52,8 @@ def add_estimator(graph: Graph, matrix: str, estimator: BaseEstimator) -> str:
         raise NotConvertibleError(
             f"{type(estimator).__name__} as ONNX looks at every row of the training to answer one"
         )
+    if not type(estimator).__module__.startswith("sklearn."):
+        raise NotConvertibleError(f"{type(estimator).__name__} is not one of scikit-learn's: there is no converter")
     return _by_skl2onnx(graph, _finite(graph, matrix, estimator), estimator)
 
 

@@ -20,6 +20,8 @@ from retrainer.registry.client import translated
 from retrainer.saved import MODEL_FILE, Extra, check_types, digest_files, trusted_types, write_extra_files
 
 _REQUIRED = ("numpy", "pandas", "scikit-learn", "skops")
+_FURTHER = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu")}
+"""Top packages of estimators, with the distributions that they may come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,20 @@ def store_model(pipeline: Pipeline, extra: Extra, *, run_id: str, code: Path) ->
                 skops_trusted_types=list(trusted_types(facts.feature_module)),
                 signature=infer_signature(naive, extra.outputs),
                 input_example=naive.head(5),
-                pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIRED],
+                pip_requirements=_requirements(pipeline),
                 code_paths=[str(code)],
                 extra_files=[str(path) for path in files],
                 pyfunc_predict_fn=function,
             )
         kept = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=str(Path(scratch, "kept")))
         return StoredModel(str(logged.model_uri), digest_files(Path(kept)))
+
+
+def _requirements(pipeline: Pipeline) -> list[str]:
+    """What has to be installed to load the pipeline, pinned."""
+    possible = [*_REQUIRED, *_FURTHER.get(type(pipeline["estimator"]).__module__.partition(".")[0], ())]
+    installed = {each.name: each.version for each in importlib.metadata.distributions() if each.name in possible}
+    return [f"{name}=={installed[name]}" for name in possible if name in installed]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrainer.columns import RowFeatures
-from retrainer.errors import UnsafeArtifactError
+from retrainer.errors import ConfigurationError, UnsafeArtifactError
 from retrainer.saved.digest import files_of
 from retrainer.saved.extra import read_onnx, read_sample
 from retrainer.saved.facts import ModelFacts, read_facts
@@ -52,6 +52,7 @@ def load_saved(folder: Path) -> LoadedModel:
 
     Raises:
         UnsafeArtifactError: it holds types that nobody reviewed, or no pipeline.
+        ConfigurationError: the library of its estimator is not installed.
     """
     facts = read_facts(folder)
     with own_code(folder, facts.feature_module):
@@ -67,7 +68,12 @@ def _load_pipeline(file: Path, feature_module: str) -> "Pipeline":
 
     check_types(file, feature_module)
     importlib.import_module(feature_module)
-    pipeline = skops.io.load(file, trusted=list(trusted_types(feature_module)))
+    try:
+        pipeline = skops.io.load(file, trusted=list(trusted_types(feature_module)))
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{file.name} needs {error.name}, which is not installed here", hint="Install retrainer[boosting]."
+        ) from error
     if not isinstance(pipeline, Pipeline):
         raise UnsafeArtifactError(f"{file.name} holds a {type(pipeline).__name__}, not a scikit-learn Pipeline")
     return pipeline

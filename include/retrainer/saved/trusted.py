@@ -1,8 +1,12 @@
 """Types that a saved model may contain: reviewed here, never taken from the model's own file.
 
 skops loads scikit-learn's own estimators by itself. The types below are parts of the estimators in
-`retrainer.config.sklearn_names` that it does not trust by default: plain data without code of their own at load time.
+`retrainer.config.estimators` that it does not trust by default: plain data without code of their own at load time.
 `functools.partial` only binds arguments; the function inside it is checked against this list like any other.
+
+The boosters of LightGBM 4.7 and XGBoost 3.2 hold their trees as text or bytes, and give these to their library's own
+parser when they are loaded. It is written in C++ and runs no Python, and is no sandbox: as with everything else here,
+what keeps a file of somebody else's away from it is the digest that is checked before a model is loaded.
 """
 
 from pathlib import Path
@@ -10,7 +14,11 @@ from pathlib import Path
 from retrainer.errors import UnsafeArtifactError
 
 _REVIEWED = (
+    "collections.OrderedDict",
     "functools.partial",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
     "retrainer.columns.add_row_features",
     "sklearn._loss.link.HalfLogitLink",
@@ -28,6 +36,9 @@ _REVIEWED = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 )
 
 

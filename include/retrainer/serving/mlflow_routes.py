@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from retrainer.config.sklearn_names import ESTIMATORS
+from retrainer.config.estimators import ESTIMATORS
 from retrainer.contracts import ServingSpec
 from retrainer.serving.answer import Tools, answer
 from retrainer.serving.exchange import JSON, media_type, parsed, read_body, send_json, send_problem

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.errors import BadDataError, ConfigurationError
+from retrainer.training.boosting import fit_arguments, nothing_passed_over
 from retrainer.training.pipeline import build_pipeline
 from retrainer.training.split import Examples
 
@@ -44,6 +45,7 @@ def fit(config: ModelConfig, examples: Examples, *, parameters: Mapping[str, Jso
             f"(it makes: {', '.join(produced)})"
         )
     try:
-        return pipeline.fit(examples.features, label)
+        with nothing_passed_over(config, pipeline):
+            return pipeline.fit(examples.features, label, **fit_arguments(config))
     except ValueError as error:
         raise BadDataError(f"{config.estimator.type} cannot be fitted: {error}") from error

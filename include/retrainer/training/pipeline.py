@@ -1,7 +1,6 @@
 """The pipeline: the model's own row-level features, then encoding that fits the estimator, then the estimator."""
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,10 +13,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from retrainer.columns import Columns, RowFeatures, Rule, add_row_features
+from retrainer.config.boosting_names import missing_library
 from retrainer.config.declaration import ModelConfig
+from retrainer.config.estimators import PARAMETERS
 from retrainer.errors import ConfigurationError
+from retrainer.training.boosting import own_arguments
 
-_TREES = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")
+_TREES = ("HistGradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree", "LGBM", "XGB")
 """Estimators that take ordinal codes and missing values as they are."""
 
 
@@ -56,7 +58,7 @@ def build_pipeline(config: ModelConfig, *, parameters: Mapping[str, JsonValue]) 
     missing categories and missing numbers are allowed when predicting.
 
     Raises:
-        ConfigurationError: the estimator does not take one of `parameters`.
+        ConfigurationError: the estimator does not take one of `parameters`, or its library is not installed.
     """
     row_features = load_row_features(config.features.module)
     estimator = _estimator(config, parameters)
@@ -70,16 +72,19 @@ def build_pipeline(config: ModelConfig, *, parameters: Mapping[str, JsonValue]) 
 
 
 def _estimator(config: ModelConfig, parameters: Mapping[str, JsonValue]) -> BaseEstimator:
+    missing = missing_library(config.estimator.type)
+    if missing:
+        raise ConfigurationError(f"estimator.type: {missing}")
     module, _, name = config.estimator.type.rpartition(".")
     factory = getattr(importlib.import_module(module), name)
-    accepted = inspect.signature(factory).parameters
+    accepted = sorted(PARAMETERS[config.estimator.type])
     unknown = sorted(set(parameters) - set(accepted))
     if unknown:
         raise ConfigurationError(
             f"estimator.parameters: {config.estimator.type} has no {', '.join(unknown)} "
             f"(allowed: {', '.join(accepted)})"
         )
-    arguments: dict[str, object] = dict(parameters)
+    arguments: dict[str, object] = {**own_arguments(config, parameters), **parameters}
     if "random_state" in accepted:
         arguments.setdefault("random_state", config.seed)
     if name.startswith("HistGradientBoosting"):

@@ -9,7 +9,7 @@ import pytest
 import skops.io
 
 from retrainer.config.estimator import Choices, Range, Search
-from retrainer.config.sklearn_names import ESTIMATORS
+from retrainer.config.estimators import ESTIMATORS
 from retrainer.contracts import Interval
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import learning_curve, predictions_of
