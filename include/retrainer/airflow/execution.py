@@ -10,14 +10,16 @@ from airflow.sdk import Context
 from pydantic import JsonValue
 
 from retrainer.airflow.connections import source_url
+from retrainer.airflow.landing import Look
 from retrainer.airflow.request import build_request
-from retrainer.airflow.steps import INPUTS
+from retrainer.airflow.steps import INPUTS, PARTS
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
 from retrainer.config.runtime import RuntimeSettings, connection_variable, load_settings
-from retrainer.contracts import StepName, StepRequest
-from retrainer.errors import RetrainerError
+from retrainer.contracts import Arrival, StepName, StepRequest
+from retrainer.errors import DataNotReadyError, RetrainerError, SourceUnavailableError
 from retrainer.runtimes.limits import Limits
+from retrainer.runtimes.outcome import StepOutcome
 from retrainer.runtimes.process import ProcessRuntime
 from retrainer.runtimes.runtime import StepRuntime
 
@@ -30,6 +32,8 @@ _READS_SOURCE: tuple[StepName, ...] = ("wait_for_data", "snapshot", "refresh_onl
 
 _RELEASES: tuple[StepName, ...] = ("deploy", "shadow_review")
 """Steps that watch a version in the model server, which is not their own work."""
+
+_NOT_LANDED = (DataNotReadyError.__name__, SourceUnavailableError.__name__)
 
 _step_log = logging.getLogger("retrainer.step")
 
@@ -57,12 +61,18 @@ class StepExecution:
         Raises:
             RetrainerError: the step failed; its exit status says whether a retry may help. It has the step's own hint.
         """
+        return self._result(self._runtime.run(self.request, _step_log.info))
+
+    def look(self) -> Look:
+        """What wait_for_data found. A source that is down may come back: it counts as not landed.
+
+        Raises:
+            RetrainerError: the step failed in another way.
+        """
         outcome = self._runtime.run(self.request, _step_log.info)
-        try:
-            return outcome.require_result(self.request.step)
-        except RetrainerError as error:
-            error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
-            raise
+        if outcome.error_kind in _NOT_LANDED and not outcome.reason:
+            return Look(None, outcome.error_message.splitlines()[0])
+        return Look(Arrival.model_validate(self._result(outcome)))
 
     def lineage(self, result: Mapping[str, JsonValue]) -> "OperatorLineage[Dataset, RunFacet | JobFacet]":
         """What the step read, and what it wrote as `result` says (nothing, where the step failed)."""
@@ -74,6 +84,13 @@ class StepExecution:
     def cancel(self) -> None:
         """End the step and everything that it started."""
         self._runtime.cancel()
+
+    def _result(self, outcome: StepOutcome) -> dict[str, JsonValue]:
+        try:
+            return outcome.require_result(self.request.step)
+        except RetrainerError as error:
+            error.hint = error.hint or outcome.error_message.partition("\n\nHint: ")[2] or None
+            raise
 
     def _choose_runtime(self, context: Context, settings: RuntimeSettings) -> StepRuntime:
         runtime, serving = self._config.runtime, self._config.serving
@@ -102,6 +119,12 @@ def _reads_source(step: StepName, config: ModelConfig) -> bool:
 
 
 def _inputs(context: Context, step: StepName) -> Mapping[str, dict[str, JsonValue]]:
-    """Results of the steps before, by name. A step that left none (set to success by hand) is left out."""
+    """Results of the steps before, by name. A step that left none (set to success by hand) is left out; what mapped
+    tasks left is together, as `parts`."""
     found = {name: context["ti"].xcom_pull(task_ids=name) for name in INPUTS.get(step, ())}
-    return {name: result for name, result in found.items() if result is not None}
+    mapped = [name for _, name in PARTS.values()]
+    return {
+        name: {"parts": result if isinstance(result, list) else [result]} if name in mapped else result
+        for name, result in found.items()
+        if result is not None
+    }

@@ -33,6 +33,7 @@ _CANCEL_SECONDS = 2
 _OVERDUE_SECONDS = 600
 _WAIT_SECONDS = 5
 _KILLED = 128 + signal.SIGKILL
+_CANCELLED = StepOutcome(-signal.SIGTERM, reason="cancelled", runtime="docker")
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +72,12 @@ class DockerRuntime:
         container = self._create(client, request)
         try:
             if self._is_cancelled:
-                return StepOutcome(-signal.SIGTERM, reason="cancelled", runtime="docker")
+                return _CANCELLED
             return self._follow(client, container, StepOutput(log))
+        except RetrainerError:
+            if self._is_cancelled:  # the container was taken away in the middle of a call
+                return _CANCELLED
+            raise
         finally:
             self._remove(client, container)
 
@@ -131,10 +136,12 @@ class DockerRuntime:
 
     def _follow(self, client: APIClient, container: str, output: StepOutput) -> StepOutcome:
         """Start the container and read what it says until it has ended."""
-        status: int | None = None
-        with engine.translated("running the step's container"):
+        with engine.translated("starting the step's container"):
             stream = client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
             client.start(container)
+        started = time.monotonic()
+        status: int | None = None
+        with engine.translated("following the step's container", may_be_refused=False):
             while status is None:
                 _read(stream, output)
                 status = _status(client, container)
@@ -144,17 +151,16 @@ class DockerRuntime:
             if output.result is None and not output.error:
                 _read_marked(client, container, output)
             state = client.inspect_container(container)["State"]
-        reason = self._why(status, was_out_of_memory=state.get("OOMKilled", False))
+        is_over = status == TIMED_OUT or (status == _KILLED and time.monotonic() - started > self._time_seconds)
+        reason = self._why(is_over_time=is_over, is_over_memory=status == _KILLED and state.get("OOMKilled", False))
         return output.outcome(128 - status if status > 128 else status, reason=reason, runtime="docker")
 
-    def _why(self, status: int, *, was_out_of_memory: bool) -> str:
+    def _why(self, *, is_over_time: bool, is_over_memory: bool) -> str:
         if self._is_cancelled:
             return "cancelled"
-        if status == TIMED_OUT:
-            return f"time limit {self._time_seconds:g} s exceeded"
-        if was_out_of_memory and status == _KILLED:
+        if is_over_memory:
             return f"memory limit {self._limits.memory_mb} MB exceeded (killed by the kernel)"
-        return ""
+        return f"time limit {self._time_seconds:g} s exceeded" if is_over_time else ""
 
     def _remove(self, client: APIClient, container: str) -> None:
         try:

@@ -51,18 +51,18 @@ def connect(url: str, *, registry_connection: str | None = None, timeout_seconds
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """An error of the engine as one of ours: what it refuses for good is the declaration's fault, other things pass.
+def translated(doing: str, *, may_be_refused: bool = True) -> Iterator[None]:
+    """An error of the engine as one of ours: what it refuses as it is is the declaration's fault, other things pass.
 
     Raises:
-        ConfigurationError: the engine refuses the request as it is (400, 404).
+        ConfigurationError: the engine refuses the request (400, 404), where it may.
         StepFailedError: anything else.
     """
     try:
         yield
     except APIError as error:
-        refused = error.status_code in (400, 404)
-        kind: type[RetrainerError] = ConfigurationError if refused else StepFailedError
+        is_refused = may_be_refused and error.status_code in (400, 404)
+        kind: type[RetrainerError] = ConfigurationError if is_refused else StepFailedError
         raise kind(f"{doing}: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
         raise StepFailedError(f"{doing}: the Docker engine did not answer: {error}") from error

@@ -26,6 +26,8 @@ from retrainer.runtimes.output import Log, StepOutput
 _REFUSED = (400, 403, 404, 422)
 """What the API server answers to a pod that it will never take: not valid, not allowed, no such namespace."""
 
+_KILLED = 128 + signal.SIGKILL
+
 logger = logging.getLogger(__name__)
 
 
@@ -80,20 +82,25 @@ class KubernetesRuntime:
     def _outcome(self, pod: k8s.V1Pod, output: StepOutput) -> StepOutcome:
         ended = _ended(pod)
         status = ended.exit_code if ended else EXIT_RETRYABLE
-        reason = self._why(status, in_container=ended.reason if ended else "", of_pod=_pod_reason(pod))
+        reason = self._why(ended, of_pod=_pod_reason(pod))
         return output.outcome(128 - status if status > 128 else status, reason=reason, runtime="kubernetes")
 
-    def _why(self, status: int, *, in_container: str | None, of_pod: str) -> str:
+    def _why(self, ended: k8s.V1ContainerStateTerminated | None, *, of_pod: str) -> str:
         if self._is_cancelled:
             return "cancelled"
-        if in_container == "OOMKilled":
+        if ended is not None and ended.reason == "OOMKilled":
             return f"memory limit {self._runtime.limits.memory_mb} MB exceeded (killed by the kernel)"
-        if status == TIMED_OUT or of_pod.startswith("DeadlineExceeded"):
+        if of_pod.startswith("DeadlineExceeded") or (ended is not None and self._is_over_time(ended)):
             return f"time limit {self._time_seconds:g} s exceeded"
         return f"its pod was ended: {of_pod}" if of_pod else ""
 
+    def _is_over_time(self, ended: k8s.V1ContainerStateTerminated) -> bool:
+        if ended.exit_code != _KILLED or not ended.started_at or not ended.finished_at:
+            return bool(ended.exit_code == TIMED_OUT)
+        return bool((ended.finished_at - ended.started_at).total_seconds() >= self._time_seconds)
 
-class _Listener(KubernetesPodOperatorCallback):  # type: ignore[misc]
+
+class _Listener(KubernetesPodOperatorCallback):
     """Reads the step's result out of its log. The operator calls these methods on whatever is in its list."""
 
     def __init__(self, output: StepOutput) -> None:
@@ -103,9 +110,9 @@ class _Listener(KubernetesPodOperatorCallback):  # type: ignore[misc]
         """A line of the log has come."""
         self._output.take(line)
 
-    def on_pod_completion(self, *, pod: k8s.V1Pod | None, client: CoreV1Api, **_: object) -> None:
+    def on_pod_completion(self, *, pod: k8s.V1Pod, client: CoreV1Api, **_: object) -> None:  # type: ignore[override]
         """The log has ended. Where it was cut before the result came, read it once more."""
-        if pod is None or self._output.result is not None or self._output.error:
+        if not pod or self._output.result is not None or self._output.error:
             return
         with contextlib.suppress(ApiException, HTTPError):
             name, namespace = pod.metadata.name, pod.metadata.namespace
