@@ -21,15 +21,16 @@ IN_SNAPSHOT = [
     "before retrainer.snapshots.staging:_spool",
     "after retrainer.snapshots.staging:_spool",
     "after retrainer.snapshots.digest:PartitionDigests.update",
-    "before retrainer.snapshots.delta:write_deltalake",
-    "after retrainer.snapshots.delta:write_deltalake",
+    "after retrainer.snapshots.replace:write_partition",
+    "before retrainer.snapshots.replace:commit_files",
+    "after retrainer.snapshots.replace:commit_files",
     "after retrainer.steps.snapshot:stage",
 ]
 IN_VALIDATE_DATA = [
     "before retrainer.steps.validate_data:publish",
-    "after retrainer.snapshots.changed:_group_view",
-    "before retrainer.snapshots.delta:write_deltalake",
-    "after retrainer.snapshots.delta:write_deltalake",
+    "after retrainer.snapshots.replace:write_partition",
+    "before retrainer.snapshots.changed:commit_files",
+    "after retrainer.snapshots.changed:commit_files",
     "after retrainer.steps.validate_data:publish",
     "after retrainer.steps.validate_data:pin",
 ]

@@ -18,7 +18,7 @@ from retrainer.snapshots.quarantine import release, set_aside
 from retrainer.snapshots.replace import replace_partitions
 from retrainer.snapshots.staging import Staged, sql_types, stage, view_staged
 from retrainer.snapshots.vacuum import remove_staging, vacuum, vacuum_model
-from retrainer.snapshots.windows import required_intervals, table_window, windows_intervals
+from retrainer.snapshots.windows import reach, required_intervals, table_window, windows_intervals
 
 __all__ = [
     "DataPlace",
@@ -36,6 +36,7 @@ __all__ = [
     "pinned_schema",
     "publish",
     "published_counts",
+    "reach",
     "read_again",
     "read_file",
     "release",

@@ -12,7 +12,7 @@ def table_window(config: ModelConfig, table: str, interval: Interval, *, as_of: 
     It is training, gap and holdout, and before them what look-ups (max_age and delay) and window features (over)
     reach back to; never before the schedule's start.
     """
-    wanted = windows_start(config, as_of) - _reach(config, table)
+    wanted = windows_start(config, as_of) - reach(config, table)
     start = max(config.schedule.interval_before(wanted).end, _first(config))
     return Interval(start=min(start, interval.start), end=interval.end)
 
@@ -35,11 +35,12 @@ def required_intervals(config: ModelConfig, window: Interval, interval: Interval
     return [*(each for each in found if each.end <= interval.start), interval]
 
 
-def _first(config: ModelConfig) -> datetime:
-    return datetime.combine(config.schedule.start, time.min, tzinfo=config.schedule.zone).astimezone(UTC)
-
-
-def _reach(config: ModelConfig, table: str) -> timedelta:
+def reach(config: ModelConfig, table: str) -> timedelta:
+    """How far before an event its features look back in `table`."""
     lookups = [each.max_age + each.delay for each in config.features.lookups.values() if each.table == table]
     windows = [each.over for each in config.features.windows.values()] if table == config.source.rows else []
     return max([*lookups, *windows], default=timedelta(0))
+
+
+def _first(config: ModelConfig) -> datetime:
+    return datetime.combine(config.schedule.start, time.min, tzinfo=config.schedule.zone).astimezone(UTC)

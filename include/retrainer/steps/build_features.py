@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 from pydantic import JsonValue
@@ -22,6 +22,7 @@ from retrainer.snapshots import (
     open_view,
     pin,
     pinned_counts,
+    reach,
     replace_changed,
 )
 from retrainer.steps.inputs import declaration, result_of
@@ -69,14 +70,16 @@ def replace_features(
     `uri`; how many partitions these were."""
     by_key = {each.key: each for each in intervals}
     with connect() as connection:
-        tables = _tables(connection, snapshot)
 
         def rows_of(keys: Sequence[str]) -> str:
+            some = [by_key[key] for key in keys]
+            refs = [_needed_for(some, ref, config) for ref in snapshot]
             connection.execute(f"DROP TABLE IF EXISTS {_BUILT}")
-            build_features(tables, config, intervals=[by_key[key] for key in keys]).to_table(_BUILT)
+            build_features(_tables(connection, refs), config, intervals=some).to_table(_BUILT)
             return _BUILT
 
-        schema = build_features(tables, config, intervals=[]).limit(0).to_arrow_table().schema
+        nothing = build_features(_tables(connection, snapshot), config, intervals=[])
+        schema = nothing.limit(0).to_arrow_table().schema
         built = Partitions(connection, list(by_key), pinned_counts(row_table(config, snapshot)), rows_of)
         return replace_changed(built, uri, schema=laid_out(schema, _layout(config)), order=[TIME, *_key(config)])
 
@@ -129,6 +132,13 @@ def _tables(connection: duckdb.DuckDBPyConnection, snapshot: Sequence[TableRef])
     for ref in snapshot:
         open_view(connection, ref, views[ref.table])
     return FeatureTables(connection, views)
+
+
+def _needed_for(intervals: Sequence[Interval], ref: TableRef, config: ModelConfig) -> TableRef:
+    """`ref` without the partitions that no feature of a row in `intervals` (in order) looks at."""
+    since = _since(ref, intervals[0].start - reach(config, ref.table), config)
+    end = max(min(intervals[-1].end, ref.window.end), since.window.start + timedelta(microseconds=1))
+    return since.model_copy(update={"window": Interval(start=since.window.start, end=end)})
 
 
 def _since(ref: TableRef, moment: datetime, config: ModelConfig) -> TableRef:
