@@ -107,6 +107,12 @@ def test_a_probe_asks_the_images_own_health_check(component: str) -> None:
     assert re.search(rf"^{argument}\) exec ", (ROOT / script).read_text(encoding="utf-8"), re.MULTILINE)
 
 
+def test_a_probe_knows_the_jobs_of_its_pod_by_the_name_that_airflow_gives_them() -> None:
+    text = (ROOT / "config" / "images" / "health_job.py").read_text(encoding="utf-8")
+
+    assert f"{values()['config']['core']['hostname_callable']}()" in text
+
+
 def test_a_started_scheduler_is_asked_the_same() -> None:
     scheduler = values()["scheduler"]
 
