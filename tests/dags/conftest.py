@@ -112,6 +112,7 @@ def build_context(
 ) -> Context:
     """The template context of a task, as Airflow 3.3 builds it: no data interval at all where the run has none."""
     ti = Mock(spec=RuntimeTaskInstance)
+    ti.configure_mock(dag_id="flight_delay__train", run_id="a_run", task_id="a_task", map_index=-1, try_number=1)
     ti.xcom_pull.side_effect = lambda *, task_ids: (results or {}).get(task_ids)
     start, end = interval or (None, None)
     run = DagRun(
