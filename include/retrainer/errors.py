@@ -54,6 +54,10 @@ class StoreConflictError(RetrainerError):
     """Another writer replaced the same partition first. The step can run again on what is there now."""
 
 
+class StoreUnavailableError(RetrainerError):
+    """The object store of the data did not answer. Nothing was committed."""
+
+
 class TrackingUnavailableError(RetrainerError):
     """The MLflow server did not answer in time. Nothing was half-registered."""
 

@@ -1,10 +1,12 @@
 """The `retrainer` command: finds the sub-command, imports its module, and shows errors as a text and an exit status."""
 
 import importlib
+import os
 import sys
 
 import click
 
+from retrainer.config.object_store import object_store_variables
 from retrainer.errors import RetrainerError
 
 _COMMANDS = {
@@ -56,6 +58,7 @@ def retrainer() -> None:
 
 def main() -> None:
     """Run the command line; a RetrainerError becomes its text on stderr and its exit status, without a traceback."""
+    os.environ.update(object_store_variables(os.environ))
     try:
         retrainer(prog_name="retrainer")
     except RetrainerError as error:

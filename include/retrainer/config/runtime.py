@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from retrainer.config.document import Document, read_document
 from retrainer.config.near_miss import listed, nearest
+from retrainer.config.object_store import object_store_variables
 from retrainer.config.section import Section
 from retrainer.errors import ConfigurationError
 
@@ -45,7 +46,7 @@ class RuntimeSettings(Section):
     home: Path
     """Folder of everything that running writes. Default: .retrainer in the project."""
     data_uri: str
-    """Folder or object-store URI of snapshots, features and reports. Default: data in home."""
+    """Folder, or s3://bucket/prefix, of snapshots, features, predictions and reports. Default: data in home."""
     ledger_url: str = Field(repr=False)
     """SQLAlchemy URL of the ledger of releases. Default: ledger.sqlite in home."""
     mlflow_uri: str
@@ -228,7 +229,7 @@ def load_settings(environ: Mapping[str, str], root: Path) -> RuntimeSettings:
     except ValidationError as error:
         lines = [_line(problem, document, overrides) for problem in error.errors()]
         raise ConfigurationError("\n".join(lines)) from error
-    settings._environ = dict(environ)
+    settings._environ = {**environ, **object_store_variables(environ)}
     return settings
 
 

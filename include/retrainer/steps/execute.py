@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from retrainer.config.runtime import find_project_root, load_settings
 from retrainer.contracts import StepRequest
 from retrainer.errors import EXIT_RETRYABLE, ConfigurationError, RetrainerError
+from retrainer.object_store import check_store
 from retrainer.runtimes.marker import ERROR_MARKER, REQUEST_MARKER, RESULT_MARKER, marked_line
 from retrainer.steps.catalog import STEPS, load_step
 
@@ -48,7 +49,9 @@ def execute(step: str, text: str, frame: Frame) -> int:
         request = _parse(step, text)
         run = load_step(step, frame.catalog)
         started = time.monotonic()
-        result = run(request, load_settings(frame.environ, frame.root))
+        settings = load_settings(frame.environ, frame.root)
+        check_store(settings.data_uri, frame.environ)
+        result = run(request, settings)
         logger.info("step %s took %.2f s", step, time.monotonic() - started)
         _say(frame.output, marked_line(RESULT_MARKER, result.model_dump(mode="json")))
     except RetrainerError as error:
