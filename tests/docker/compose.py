@@ -144,7 +144,7 @@ class Cluster:
         midnight = datetime(as_of.year, as_of.month, as_of.day, tzinfo=schedule.zone)
         return self.airflow.backfill(f"{model}__train", schedule.interval_before(midnight).start)
 
-    def over(self, model: str, run_id: str, *, seconds: float = 400) -> DagRun:
+    def over(self, model: str, run_id: str, *, seconds: float = 900) -> DagRun:
         """Wait for the end of a training run, which must be a success."""
         run = self.airflow.wait(f"{model}__train", run_id, watch=lambda _: None, timeout_seconds=seconds)
         if run.state != "success":

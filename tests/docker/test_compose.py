@@ -64,8 +64,8 @@ def test_no_service_runs_as_root_can_write_to_its_image_or_gain_rights(cluster: 
         assert service.details["Config"]["User"] == f"{USER}:{USER}", service.name
         assert host["CapDrop"] == ["ALL"], service.name
         if service.name not in ONE_SHOT:
-            owners = set(docker("top", service.id, "-eo", "uid").stdout.split()[1:])
-            assert owners == {str(USER)}, service.name
+            processes = docker("top", service.id, "-eo", "pid,uid").stdout.splitlines()[1:]
+            assert {process.split()[1] for process in processes} == {str(USER)}, service.name
 
 
 def test_only_this_machine_reaches_what_is_published_and_no_database_is(cluster: Cluster) -> None:
@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_in_mid_training_loses_nothing(cluster: Cluster)
         found = cluster.airflow.instance(slow, "train")
         return str(found["hostname"]) if found["state"] == "running" and found["hostname"] else ""
 
-    cluster.until("the slow model trains", host, seconds=300)
+    cluster.until("the slow model trains", host, seconds=600)
     killed = next(each for each in cluster.services("worker") if each.id.startswith(host()))
     cluster.until("its step has begun", lambda: "retrainer.step" in cluster.airflow.log(slow, "train", 1), seconds=60)
     assert host()
