@@ -79,6 +79,22 @@ class Airflow(AirflowApi):
         answer = self._ask("GET", f"/api/v2/dags/{TRAIN_DAG}/dagRuns/{run_id}/taskInstances")
         return {item["task_id"]: item["try_number"] for item in answer["task_instances"]}
 
+    def mapped(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, JsonValue]]:
+        """The instances of a mapped task of a run, in order."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/listMapped"
+        return sorted(self._ask("GET", path)["task_instances"], key=lambda item: item["map_index"])
+
+    def clear_part(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+        """Clear one instance of a mapped task and what follows it."""
+        body: dict[str, JsonValue] = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [[task_id, map_index]],
+            "include_downstream": True,
+            "only_failed": False,
+        }
+        self._ask("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+
     def question(self, run_id: str) -> dict[str, JsonValue]:
         """What `approve` of a training run asks."""
         return self._ask("GET", f"{_APPROVE.format(run_id)}/hitlDetails")
