@@ -15,14 +15,6 @@ ENVIRON = {
     "AWS_ACCESS_KEY_ID": "a key",
 }
 OF_THE_MACHINE = {"PROJECT_ROOT", "HOME", "MODELS_DIR", "STEP_HOST_SOCKET", "DOCKER_URL", "SERVING_HOST"}
-    "PROJECT_ROOT",
-    "HOME",
-    "MODELS_DIR",
-    "STEP_HOST_SOCKET",
-    "DOCKER_URL",
-    "AIRFLOW_PORT",
-    "SERVING_HOST",
-}
 
 
 def test_a_container_is_told_addresses_and_patience_and_nothing_about_the_machine(tmp_path: Path) -> None:
