@@ -7,13 +7,19 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 
+from retrainer.columns import columns_of
 from retrainer.config.boosting_names import BOOSTING
-from retrainer.contracts import Interval
+from retrainer.contracts import Interval, ServingSpec
+from retrainer.contracts.serving import InputField
 from retrainer.errors import BadDataError, ConfigurationError
 from retrainer.evaluation import predictions_of
+from retrainer.exporting.check import Expected
+from retrainer.exporting.convert import export
 from retrainer.features import feature_columns
-from retrainer.saved import content_digest
+from retrainer.saved import content_digest, trusted_types
+from retrainer.serving.predictor import SklearnPredictor
 from retrainer.training import Examples, fit, labelled_examples
 from tests.unit.training.test_training import declared
 from tests.worlds import FIRST, feature_table, small_config
@@ -134,3 +140,27 @@ def test_a_search_goes_over_the_parameters_of_a_boosted_model(config, examples):
     assert found[0] == found[1]
     assert 4 <= found[0]["num_leaves"] <= 16
     assert pd.notna(found[0]["n_estimators"])
+
+
+@pytest.mark.parametrize("estimator", BOOSTING)
+def test_what_is_saved_loaded_and_served_says_what_was_fitted(estimator, config, examples):
+    pipeline = fitted(config, estimator, examples, **SAMPLED[estimator.partition(".")[0]])
+    types = list(trusted_types(config.features.module))
+    loaded = skops.io.loads(skops.io.dumps(pipeline), trusted=types)
+    assert content_digest(loaded) == content_digest(pipeline)
+    kinds = {"O": "string", "M": "timestamp", "f": "float"}
+    columns = columns_of(examples.features)
+    fields = [
+        InputField(name=name, type=kinds[values.dtype.kind], required=True, role="input")
+        for name, values in columns.items()
+    ]
+    served = SklearnPredictor(ServingSpec.model_construct(model="m", version=1, fields=tuple(fields)), loaded)
+    expected = predictions_of(pipeline, examples.features).output
+    assert served.predict(columns).tobytes() == expected.tobytes()
+
+
+def test_an_export_says_that_there_is_no_converter(config, examples):
+    pipeline = fitted(config, "xgboost.XGBClassifier", examples)
+    exported = export(pipeline, columns_of(examples.features), Expected(np.zeros(1), True, 1e-6, "a sample"))
+    assert exported.onnx is None
+    assert exported.check.message == "XGBClassifier is not one of scikit-learn's: there is no converter"
