@@ -56,7 +56,7 @@ def test_a_step_gets_the_results_of_the_steps_it_builds_on_and_no_others(
 
     operator(step, declare()).execute(build_context(interval=NIGHT, results=results))
 
-    assert sent_request(runtime).inputs == {name: {"of": name} for name in INPUTS[step]}
+    assert sent_request(runtime).inputs == {name: results[name] for name in INPUTS[step] if name in results}
 
 
 def test_where_nobody_was_to_be_asked_deploy_gets_no_approval(declare: Declare, runtime: Mock) -> None:

@@ -75,8 +75,9 @@ class Place:
         content.pop("serving")
         self.declaration.write_text(yaml.safe_dump(content, sort_keys=False))
         tracking = connect_tracking(load_settings(self.environ, PROJECT))
-        tracking.client.create_experiment("flight_delay", artifact_location=str(self.home / "artifacts"))
-        (self.home / "artifacts").mkdir()
+        for experiment in ("flight_delay", "flight_delay__data"):
+            tracking.client.create_experiment(experiment, artifact_location=str(self.home / experiment))
+            (self.home / experiment).mkdir()
         mounts(self.home)
 
     def run(self, monkeypatch: pytest.MonkeyPatch) -> None:
