@@ -138,12 +138,11 @@ class BigSteps:
         request = big_world(self.home).request(step, AS_OF, results)
         environ = {**os.environ, **big_world(self.home).environ, "RETRAINER_CONN_FLIGHTS_SOURCE": self.url}
         (self.home / f"{step}-request.json").write_text(request.to_json(), encoding="utf-8")
-        command = [sys.executable, "-m", "retrainer.cli.main", "run", step, "--request"]
+        request_file = f"@{self.home / f'{step}-request.json'}"
+        command = [sys.executable, "-m", "retrainer.cli.main", "run", step, "--request", request_file]
         with (self.home / f"{step}.log").open("w") as log, (self.home / f"{step}.out").open("w") as output:
             started = time.monotonic()
-            process = subprocess.Popen(
-                [*command, f"@{self.home / f'{step}-request.json'}"], env=environ, cwd=ROOT, stdout=output, stderr=log
-            )
+            process = subprocess.Popen(command, env=environ, cwd=self.home, stdout=output, stderr=log)
             peak = highest_mb(process)
             seconds = time.monotonic() - started
         if process.returncode != 0:
