@@ -33,7 +33,7 @@ DATABASES = ("postgres", "redis")
 def slow_declaration() -> dict[str, JsonValue]:
     """A second model, whose training takes long enough to be killed in the middle of it."""
     content = small_declaration()
-    content["estimator"]["parameters"] = {"max_iter": 3000, "learning_rate": 0.002, "early_stopping": False}
+    content["estimator"]["parameters"] = {"max_iter": 1500, "learning_rate": 0.004, "early_stopping": False}
     return content | {"name": SLOW}
 
 
