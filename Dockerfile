@@ -20,6 +20,7 @@ RUN groupadd --gid 10001 retrainer \
 RUN python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash \
         -x '/(test|tests|ensurepip|idlelib|lib2to3|pydoc_data|site-packages|tkinter|turtledemo)/' /usr/local/lib/python3.12
 ENV PATH=/opt/environment/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin \
+    LD_LIBRARY_PATH=/opt/environment/lib \
     HOME=/var/lib/retrainer \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \

@@ -23,5 +23,9 @@ install -m 644 "$lock" "$environment/requirements.lock"
 
 packages=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 echo /opt/retrainer/include >"$packages/retrainer.pth"
+# LightGBM links the system's OpenMP, which the base does not have: it gets the one that comes with scikit-learn.
+for library in "$packages"/scikit_learn.libs/libgomp-*.so.*; do
+    [ ! -e "$library" ] || ln -s "$library" "$environment/lib/libgomp.so.1"
+done
 # Never compared with the source's time: a copy of other times keeps its bytecode, and every build makes the same.
 "$environment/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$packages"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes 235 MB out of /opt/environment that a model server never loads: tests, sources and stubs, libraries that nothing
+# Takes 245 MB out of /opt/environment that a model server never loads: tests, sources and stubs, libraries that nothing
 # else links, clients of services that it does not use.
 set -eu
 

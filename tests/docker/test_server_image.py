@@ -94,3 +94,12 @@ def test_the_engine_sees_that_it_is_well_and_it_ends_when_asked(running: Contain
     wait(running, lambda: running.health == "healthy")
     running.stop()
     assert running.state["ExitCode"] == 0, running.log
+
+
+def test_the_libraries_that_only_some_models_need_load_too(server_image: Image) -> None:
+    program = (
+        "import boto3, lightgbm, xgboost; from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository; "
+        "boto3.client('s3', region_name='eu-west-1'); print(lightgbm.__version__, xgboost.__version__)"
+    )
+    with server_image.running() as container:
+        assert container.execute("python", "-c", program) == "4.7.0 3.2.0"
