@@ -104,7 +104,7 @@ def test_the_request_holds_no_secret(declaration: Path, runtime: Mock) -> None:
             "/somewhere",
             "data_uri is /somewhere, which the step's container would have",
         ),
-        ("RETRAINER_LEDGER_URL", "sqlite:////home/a/ledger.sqlite", "ledger_url is /home/a/ledger.sqlite"),
+        ("RETRAINER_LEDGER_URL", "sqlite:////srv/a/ledger.sqlite", "ledger_url is /srv/a/ledger.sqlite"),
         ("RETRAINER_MLFLOW_URI", "http://127.0.0.1:5000", "mlflow_uri is at 127.0.0.1, which in the step's container"),
         ("AIRFLOW_CONN_FLIGHTS_SOURCE", "postgres://reader:hunter2@localhost/a", "the source is at localhost"),
         ("AWS_ACCESS_KEY_ID", "", "runtime.docker.environment: AWS_ACCESS_KEY_ID is not set on this worker"),
