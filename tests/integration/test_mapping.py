@@ -45,6 +45,7 @@ def scored_rows(loop: Loop, as_of: date) -> list[int]:
 def test_two_workers_build_the_features_of_a_training_at_once_and_it_is_released(loop):
     loop.land(date(2013, 5, 22), AS_OF)
     run = loop.over(loop.airflow.train_by_hand(AS_OF))
+    loop.runs["mapped"] = run.run_id
 
     parts = parts_of(loop, run, "build_part")
     assert [part["state"] for part in parts] == ["success"] * 2
@@ -55,7 +56,7 @@ def test_two_workers_build_the_features_of_a_training_at_once_and_it_is_released
 
 
 def test_a_part_that_is_cleared_is_built_alone_and_the_features_stay_as_they_are(loop):
-    (run_id,) = loop.airflow.run_ids(TRAIN_DAG)
+    run_id = loop.runs["mapped"]
     before = loop.result(loop.airflow.run(TRAIN_DAG, run_id), "build_features")
 
     loop.airflow.clear_part(TRAIN_DAG, run_id, "build_part", 1)
