@@ -141,7 +141,12 @@ def test_the_killed_worker_comes_back_and_both_work_on_the_next_backfills(cluste
 def test_the_champion_answers_over_http(cluster: Cluster, model: str) -> None:
     champion = [entry["version"] for entry in cluster.history(model) if entry["action"] == "promote"][-1]
     url = f"/v1/models/{model}"
-    cluster.until("it is served", lambda: cluster.server.get(url).json().get("version") == champion, seconds=60)
+
+    def served() -> bool:
+        status = cluster.server.get(url).json()
+        return bool(status.get("ready")) and status["champion"]["version"] == champion
+
+    cluster.until("it is served", served, seconds=60)
     answer = cluster.server.post(f"{url}/predict", json={"records": [FLIGHT]})
     assert answer.status_code == 200, answer.text
     (prediction,) = answer.json()["predictions"]
