@@ -159,7 +159,7 @@ def test_the_archive_step_and_the_vacuum_delete_from_the_bucket(stored, results,
     assert stored.run("archive", NIGHT, {}).kept == {1: "champion"}
     freed = remove_staging(stored.place, before=datetime.now(UTC) + timedelta(minutes=1))
     assert freed > 0
-    assert stored.keys("data/order_late/staging/") in ([], ["data/order_late/staging/"])
+    assert not [key for key in stored.keys("data/order_late/staging") if not key.endswith("/")]  # Arrow marks folders
     assert stored.keys("data/order_late/features")
 
 
