@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -80,7 +81,9 @@ def view_days(connection: duckdb.DuckDBPyConnection, uri: str, days: Iterable[da
 
 
 def _open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
-    DeltaTable.create(uri, schema, mode="ignore", partition_by=[DAY])
+    with suppress(CommitFailedError):  # another writer made it at the same time
+        once = CommitProperties(max_commit_retries=0)
+        DeltaTable.create(uri, schema, mode="ignore", partition_by=[DAY], commit_properties=once)
     return DeltaTable(uri)
 
 

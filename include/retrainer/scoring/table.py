@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +25,9 @@ def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
     Raises:
         BadDataError: the table has a column of the same name and another type.
     """
-    DeltaTable.create(uri, _with_partition(schema), mode="ignore", partition_by=[INTERVAL])
+    with suppress(CommitFailedError):  # another writer made it at the same time
+        once = CommitProperties(max_commit_retries=0)
+        DeltaTable.create(uri, _with_partition(schema), mode="ignore", partition_by=[INTERVAL], commit_properties=once)
     table = DeltaTable(uri)
     _with_columns_of(table, schema)
     return table

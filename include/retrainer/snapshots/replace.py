@@ -6,6 +6,7 @@ Rows are streamed into files first: memory holds one row group, whatever the siz
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from urllib.parse import unquote
@@ -56,7 +57,15 @@ def replace_partitions(
 
 def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
     """The table; where there is none, an empty one, so that of two writers of a new table both find the same."""
-    DeltaTable.create(uri, schema, mode="ignore", partition_by=[INTERVAL], configuration=_CONFIGURATION)
+    with suppress(CommitFailedError):  # another writer made it at the same time
+        DeltaTable.create(
+            uri,
+            schema,
+            mode="ignore",
+            partition_by=[INTERVAL],
+            configuration=_CONFIGURATION,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
     return DeltaTable(uri)
 
 
