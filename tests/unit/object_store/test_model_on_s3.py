@@ -94,7 +94,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory, bucket: str, variables: dic
         "RETRAINER_SERVING_URI": "none",
     }
     client = MlflowClient(environ["RETRAINER_MLFLOW_URI"])
-    client.create_experiment(config.name, artifact_location=f"s3://{bucket}/mlflow")
+    for name in (config.name, f"{config.name}__data", f"{config.name}__monitor"):
+        client.create_experiment(name, artifact_location=f"s3://{bucket}/mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(home / "code")
         yield Stored(home, bucket, environ, config)
