@@ -9,7 +9,7 @@ import pytest
 
 from retrainer.airflow import declared, parse_cache
 from retrainer.airflow.declared import read_declared
-from retrainer.airflow.steps import DATA_STEPS, INPUTS, MODEL_STEPS
+from retrainer.airflow.steps import DATA_STEPS, INPUTS, MODEL_STEPS, PARTS
 from retrainer.config import load
 from retrainer.contracts import PIPELINE
 from tests.dags.conftest import EXAMPLE, PROJECT, Declare
@@ -50,7 +50,8 @@ def parse() -> list[str]:
 
 def test_steps_and_their_order_are_those_of_the_contracts() -> None:
     assert (*DATA_STEPS, *MODEL_STEPS) == PIPELINE
-    assert set(INPUTS) == {*PIPELINE, "score", "monitor"}
+    parts = {part for step in PARTS for part in PARTS[step]}
+    assert set(INPUTS) == {*PIPELINE, "score", "monitor", *parts}
 
 
 def test_what_has_not_changed_is_read_once(declare: Declare, reads: Reads) -> None:
