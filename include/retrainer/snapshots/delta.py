@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote
 
 import duckdb
@@ -24,6 +25,9 @@ PARTITIONS = "retrainer.partitions"
 
 _LAYOUT = "retrainer.layout"
 _KEEPS_ROWS = ("VACUUM START", "VACUUM END")
+_TRIES = 50
+"""Commits of others that a look into the log lets pass before it gives up."""
+
 _DIGEST_ROWS = 2_000_000
 """Partitions are sorted in groups of about so many rows."""
 
@@ -202,16 +206,31 @@ def _head(uri: str) -> DeltaTable:
 def _last_change(table: DeltaTable, window: Interval) -> int:
     limit = 64
     while True:
-        history = table.history(limit)
-        for commit in history:
-            if commit.get("operation") in _KEEPS_ROWS:
+        commits = _commits(table, limit)
+        for version, commit in commits:
+            if version > table.version() or commit.get("operation") in _KEEPS_ROWS:
                 continue
             keys = commit.get(PARTITIONS)
             if keys is None or any(_inside(key, window) for key in json.loads(keys)):
-                return int(commit["version"])
-        if len(history) < limit:
+                return version
+        if len(commits) < limit:
             return int(table.version())
         limit *= 4
+
+
+def _commits(table: DeltaTable, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """The newest commits in the log with their versions, the newest first.
+
+    delta-rs reads them from the log as it is now, and counts back from the version that is open: where another writer
+    was faster, its numbers are wrong. They are counted here, from a version that was the newest before and after.
+    """
+    newest = -1
+    for _ in range(_TRIES):
+        commits = table.history(limit)
+        before, newest = newest, int(DeltaTable(unquote(table.table_uri)).version())
+        if newest in (before, table.version()):
+            return [(newest - place, commit) for place, commit in enumerate(commits)]
+    raise StoreConflictError(f"other writers kept writing to {table.table_uri}")
 
 
 def files_of(table: DeltaTable, keys: Sequence[str]) -> list[str]:

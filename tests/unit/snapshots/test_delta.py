@@ -136,6 +136,19 @@ def test_two_writers_of_different_partitions_of_a_table_do_not_disturb_each_othe
     assert partition_counts(uri) == {KEYS[0]: 1, KEYS[1]: 1, KEYS[2]: 3}
 
 
+def test_a_commit_between_opening_and_pinning_a_table_does_not_shift_what_is_pinned(uri, monkeypatch):
+    fill(uri, [0], name="first")
+    fill(uri, [0], name="second")
+    opened = DeltaTable(uri)
+    fill(uri, [1], name="meanwhile")
+    monkeypatch.setattr(delta, "open_table", lambda uri: opened)
+
+    ref = pin(uri, "t", Interval(start=day(0).start, end=day(0).end))
+
+    assert ref.version == 2
+    assert {row[1] for row in read(ref)} == {"second"}
+
+
 @pytest.mark.parametrize("anew", [False, True])
 @pytest.mark.parametrize("there", [[], [0]])
 def test_of_two_writers_of_one_partition_one_is_told_of_the_conflict(uri, anew, there):
