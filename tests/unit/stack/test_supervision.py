@@ -1,6 +1,7 @@
 """The guard and the supervisor: order, restarts, and that nothing outlives any of the processes involved."""
 
 import json
+import contextlib
 import os
 import signal
 import subprocess
@@ -130,6 +131,12 @@ def test_stop_ends_descendants_in_other_sessions_that_ignore_sigterm(stand_ins, 
     assert started.exit_status() == 0
 
 
+def is_alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 @pytest.mark.parametrize("victim", ["launcher", "guard", "supervisor"])
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: there orphans are adopted by the supervisor")
 def test_nothing_outlives_a_sigkill_of(victim, stand_ins, launcher, eventually):
@@ -141,7 +148,7 @@ def test_nothing_outlives_a_sigkill_of(victim, stand_ins, launcher, eventually):
     os.kill(process.pid if victim == "launcher" else pid_of(plan, victim), signal.SIGKILL)
 
     eventually(lambda: not stand_ins.alive() and is_free(plan))
-    assert not [parent for parent in parents if parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE]
+    eventually(lambda: not [parent for parent in parents if is_alive(parent)])
     assert not Path(plan.state_file).exists()
 
 
