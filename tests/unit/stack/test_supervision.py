@@ -1,7 +1,7 @@
 """The guard and the supervisor: order, restarts, and that nothing outlives any of the processes involved."""
 
-import json
 import contextlib
+import json
 import os
 import signal
 import subprocess
