@@ -23,7 +23,7 @@ AT = [
     "before retrainer.predictions.collect:_move",
     "after retrainer.predictions.collect:batch_of",
     "before retrainer.predictions.collect:append",
-    "after retrainer.predictions.table:_open_or_create",
+    "after retrainer.predictions.table:open_or_create",
     "before retrainer.predictions.table:write_deltalake",
     "after retrainer.predictions.table:write_deltalake",
     "after retrainer.predictions.collect:append",

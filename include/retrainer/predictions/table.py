@@ -3,16 +3,16 @@
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
+from retrainer.delta_commit import as_stored, open_or_create, table_schema
 from retrainer.errors import BadDataError, StoreConflictError
 from retrainer.predictions.columns import DAY, ROW
 
@@ -46,7 +46,7 @@ def append(new: NewRows, uri: str) -> int:
         StoreConflictError: another writer changed the table's columns in the meantime.
     """
     try:
-        table = _open_or_create(uri, new.schema)
+        table = open_or_create(uri, new.schema, partition=DAY)
         _check_types(table, new.schema)
         rows = _choose(new, table)
         if rows == 0:
@@ -80,16 +80,9 @@ def view_days(connection: duckdb.DuckDBPyConnection, uri: str, days: Iterable[da
     return True
 
 
-def _open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
-    with suppress(CommitFailedError):  # another writer made it at the same time
-        once = CommitProperties(max_commit_retries=0)
-        DeltaTable.create(uri, schema, mode="ignore", partition_by=[DAY], commit_properties=once)
-    return DeltaTable(uri)
-
-
 def _check_types(table: DeltaTable, schema: pa.Schema) -> None:
-    there = pa.schema(table.schema().to_arrow())
-    for field in pa.schema(Schema.from_arrow(schema).to_arrow()):
+    there = table_schema(table)
+    for field in as_stored(schema):
         position = there.get_field_index(field.name)
         if position >= 0 and there.field(position).type != field.type:
             raise BadDataError(

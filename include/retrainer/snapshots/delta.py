@@ -9,19 +9,17 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pydantic import JsonValue
 
 from retrainer.contracts import Interval, TableRef, digest_json
 from retrainer.contracts.columns import INTERVAL
+from retrainer.delta_commit import PARTITIONS, as_stored, files_of, table_schema
 from retrainer.errors import StoreConflictError
 from retrainer.snapshots.connection import connect, identifier, literal
 from retrainer.snapshots.digest import PartitionDigests, combined
 from retrainer.snapshots.place import local_path
-
-PARTITIONS = "retrainer.partitions"
-"""Of a commit: keys of the partitions that it replaced."""
 
 _LAYOUT = "retrainer.layout"
 _KEEPS_ROWS = ("VACUUM START", "VACUUM END")
@@ -74,14 +72,9 @@ def view_partitions(connection: duckdb.DuckDBPyConnection, table: DeltaTable, ke
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT {selected} FROM {source}")
 
 
-def table_schema(table: DeltaTable) -> pa.Schema:
-    """Columns of a Delta table, with Arrow's plain types."""
-    return pa.schema(table.schema().to_arrow())
-
-
 def has_columns(table: DeltaTable, schema: pa.Schema) -> bool:
     """Does the table have the columns of `schema`, in whatever order, of the same types, laid out the same way?"""
-    wanted = pa.schema(Schema.from_arrow(schema).to_arrow())
+    wanted = as_stored(schema)
     found = table_schema(table)
     same_layout = found.field(INTERVAL).metadata == wanted.field(INTERVAL).metadata
     return same_layout and {each.name: each.type for each in found} == {each.name: each.type for each in wanted}
@@ -231,13 +224,6 @@ def _commits(table: DeltaTable, limit: int) -> list[tuple[int, dict[str, Any]]]:
         if newest in (before, table.version()):
             return [(newest - place, commit) for place, commit in enumerate(commits)]
     raise StoreConflictError(f"other writers kept writing to {table.table_uri}")
-
-
-def files_of(table: DeltaTable, keys: Sequence[str]) -> list[str]:
-    """Paths below the table's folder of the files of the partitions `keys`; in the log they are URL-encoded."""
-    actions, wanted = pa.table(table.get_add_actions(flatten=True)), set(keys)
-    paths, partitions = actions["path"].to_pylist(), actions[f"partition.{INTERVAL}"].to_pylist()
-    return sorted(unquote(path) for path, key in zip(paths, partitions, strict=True) if key in wanted)
 
 
 def _inside(key: str, window: Interval) -> bool:

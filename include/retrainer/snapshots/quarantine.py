@@ -6,7 +6,8 @@ import duckdb
 from deltalake import DeltaTable
 from pydantic import JsonValue
 
-from retrainer.snapshots.delta import canonical, table_schema, view_partitions
+from retrainer.delta_commit import table_schema
+from retrainer.snapshots.delta import canonical, view_partitions
 from retrainer.snapshots.place import DataPlace, remove_folder, write_file
 from retrainer.snapshots.replace import replace_partitions
 

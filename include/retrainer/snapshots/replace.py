@@ -3,29 +3,25 @@
 Rows are streamed into files first: memory holds one row group, whatever the size of a partition.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from retrainer import delta_commit
 from retrainer.contracts.columns import INTERVAL
+from retrainer.delta_commit import as_stored, table_schema
 from retrainer.errors import StoreConflictError
 from retrainer.partition_file import write_partition
-from retrainer.snapshots.delta import PARTITIONS, files_of, has_columns, table_schema
+from retrainer.snapshots.delta import has_columns
 from retrainer.snapshots.digest import runs
 
 _LOG = logging.getLogger(__name__)
-_TRIES = 50
-"""Commits of others to other partitions that a writer lets pass before it gives up."""
-
 _FOR_EVER = "interval 36500 days"
 _CONFIGURATION = {
     "delta.logRetentionDuration": _FOR_EVER,
@@ -56,17 +52,8 @@ def replace_partitions(
 
 
 def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
-    """The table; where there is none, an empty one, so that of two writers of a new table both find the same."""
-    with suppress(CommitFailedError):  # another writer made it at the same time
-        DeltaTable.create(
-            uri,
-            schema,
-            mode="ignore",
-            partition_by=[INTERVAL],
-            configuration=_CONFIGURATION,
-            commit_properties=CommitProperties(max_commit_retries=0),
-        )
-    return DeltaTable(uri)
+    """The table; where there is none, an empty one whose versions are kept for ever."""
+    return delta_commit.open_or_create(uri, schema, configuration=_CONFIGURATION)
 
 
 def write_files(
@@ -77,7 +64,7 @@ def write_files(
     Raises:
         ValueError: a row is of a partition that is not among `keys`.
     """
-    stored = pa.schema([field for field in _as_stored(schema) if field.name != INTERVAL])
+    stored = pa.schema([field for field in as_stored(schema) if field.name != INTERVAL])
     uri, files = unquote(table.table_uri), list[AddAction]()
     for key, pieces in groupby(_pieces(batches, stored), key=itemgetter(0)):
         if key not in keys:
@@ -96,30 +83,17 @@ def commit_files(
     Raises:
         StoreConflictError: another writer replaced one of the partitions since `table` was opened.
     """
-    before = files_of(table, keys)
-    # No rebase inside: Delta Lake lets two writers into a partition that was empty.
-    commit = CommitProperties(custom_metadata={PARTITIONS: json.dumps(sorted(keys))}, max_commit_retries=0)
-    for _ in range(_TRIES):
-        made = int(table.version()) + 1
-        try:
-            table.create_write_transaction(
-                list(files),
-                "overwrite",
-                _as_stored(schema) if anew else table_schema(table),
-                [INTERVAL],
-                None if anew else [(INTERVAL, "in", sorted(keys))],
-                commit_properties=commit,
-            )
-        except CommitFailedError as error:
-            table.update_incremental()
-            if anew or not has_columns(table, schema) or files_of(table, keys) != before:
-                raise StoreConflictError(
-                    f"another writer replaced partitions of {table.table_uri} first: {error}"
-                ) from error
-        else:
-            _LOG.info("%s: %d partitions replaced, version %d", table.table_uri, len(keys), made)
-            return made
-    raise StoreConflictError(f"other writers wrote to {table.table_uri} first, {_TRIES} times")
+
+    def columns(there: DeltaTable) -> pa.Schema:
+        if anew:
+            return as_stored(schema)
+        if not has_columns(there, schema):
+            raise StoreConflictError(f"another writer gave {there.table_uri} other columns first")
+        return table_schema(there)
+
+    made = delta_commit.replace(table, files, keys=keys, columns=columns, anew=anew)
+    _LOG.info("%s: %d partitions replaced, version %d", table.table_uri, len(keys), made)
+    return made
 
 
 def _pieces(batches: Iterable[pa.RecordBatch], stored: pa.Schema) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -128,8 +102,3 @@ def _pieces(batches: Iterable[pa.RecordBatch], stored: pa.Schema) -> Iterator[tu
         rows = batch.select(stored.names).cast(stored)
         for key, start, length in runs(batch.column(INTERVAL)):
             yield key, rows.slice(start, length)
-
-
-def _as_stored(schema: pa.Schema) -> pa.Schema:
-    """With the types that columns have in a Delta table."""
-    return pa.schema(Schema.from_arrow(schema).to_arrow())

@@ -146,7 +146,7 @@ def test_of_two_that_score_an_interval_at_once_one_is_told_to_try_again(uri: Pat
         meanwhile(score_rows, feature_rows(), uri, scorer(stamp(2)))
         return columns["amount"]
 
-    with pytest.raises(StoreConflictError, match="another run"):
+    with pytest.raises(StoreConflictError, match="another writer"):
         score_rows(feature_rows(), uri, scorer(stamp(3), predict=interrupted))
 
     assert {row["version"] for row in stored(uri)} == {2}
