@@ -34,6 +34,12 @@ def settings(**retraining: object) -> Monitoring:
     )
 
 
+DISTANCE = finding("distance")
+WARNING = finding("distance", severity="warn")
+PREDICTION = finding("prediction", severity="warn", about="prediction")
+SERVICE = finding("p95_ms", severity="warn", about="service")
+
+
 @dataclass
 class Played:
     """`events` and `entries` are what is written; `alerts` is the outbox."""
@@ -67,6 +73,11 @@ class Played:
         self.append(*plan.events)
         known = {alert.identity for alert in self.alerts}
         self.alerts += [alert for alert in plan.alerts if alert.identity not in known]
+        return plan
+
+    def fire_on_the_first_day(self) -> Plan:
+        plan = self.monitor(1, DISTANCE)
+        assert plan.action == "retrain"
         return plan
 
     def append(self, *events: NewEpisodeEvent) -> None:

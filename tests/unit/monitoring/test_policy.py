@@ -1,25 +1,7 @@
 """The policy: episodes, who is told and how often, and when a training run is fired, held or asked for."""
 
-import pytest
-
 from retrainer.config.monitoring import Monitoring
-from tests.unit.monitoring.played import Played, day, finding, settings
-
-DISTANCE = finding("distance")
-WARNING = finding("distance", severity="warn")
-PREDICTION = finding("prediction", severity="warn", about="prediction")
-SERVICE = finding("p95_ms", severity="warn", about="service")
-
-
-@pytest.fixture
-def played() -> Played:
-    return Played()
-
-
-def fired_on_the_first_day(played: Played):
-    plan = played.monitor(1, DISTANCE)
-    assert plan.action == "retrain"
-    return plan
+from tests.unit.monitoring.played import DISTANCE, WARNING, Played, day, finding, settings
 
 
 def test_nothing_confirmed_is_quiet_and_leaves_nothing(played):
@@ -87,21 +69,21 @@ def test_the_same_interval_again_is_the_same_plan_and_the_same_state(played):
 
 
 def test_a_run_that_was_fired_stays_fired_when_the_numbers_change(played):
-    first = fired_on_the_first_day(played)
+    first = played.fire_on_the_first_day()
     again = played.monitor(1, finding("distance", "carrier"), finding("prediction", about="prediction"))
     assert (again.action, again.train_run_id) == ("retrain", first.train_run_id)
     assert played.course == ["opened", "fired"]
 
 
 def test_a_second_monitor_run_fires_none_while_one_is_in_flight(played):
-    fired_on_the_first_day(played)
+    played.fire_on_the_first_day()
     plan = played.monitor(2, DISTANCE)
     assert (plan.action, plan.reason) == ("none", "run monitor__1__2013-05-01T04:00:00Z has no result yet")
     assert played.course == ["opened", "fired"]
 
 
 def test_a_run_without_a_result_after_the_cool_down_is_unfinished_and_may_be_followed(played):
-    fired_on_the_first_day(played)
+    played.fire_on_the_first_day()
     assert [played.monitor(number, DISTANCE).action for number in (2, 3, 4, 5)] == ["none"] * 4
     plan = played.monitor(6, DISTANCE)
     assert (plan.action, plan.train_run_id) == ("retrain", "monitor__1__2013-05-06T04:00:00Z")
@@ -110,7 +92,7 @@ def test_a_run_without_a_result_after_the_cool_down_is_unfinished_and_may_be_fol
 
 
 def test_a_result_that_comes_late_is_still_told(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.monitor(6)
     played.finish(plan, "reject", version=2)
     played.monitor(7)
@@ -119,7 +101,7 @@ def test_a_result_that_comes_late_is_still_told(played):
 
 
 def test_what_became_of_the_run_is_told_also_when_the_episode_has_ended(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.monitor(2)
     played.finish(plan, "reject", version=2)
     played.monitor(3)
@@ -128,7 +110,7 @@ def test_what_became_of_the_run_is_told_also_when_the_episode_has_ended(played):
 
 
 def test_a_promotion_keeps_the_episode_open_until_the_version_was_watched(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "promote", version=2)
     plans = [played.monitor(number) for number in (2, 3, 4, 5)]
     assert [each.episode for each in plans] == [1, 1, 1, None]
@@ -143,7 +125,7 @@ def test_a_promotion_keeps_the_episode_open_until_the_version_was_watched(played
 
 
 def test_after_a_rejection_nothing_is_fired_until_something_new_happens(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "reject", version=2)
     plans = [played.monitor(number, DISTANCE) for number in range(2, 12)]
     assert {each.action for each in plans} == {"none"}
@@ -154,7 +136,7 @@ def test_after_a_rejection_nothing_is_fired_until_something_new_happens(played):
 
 
 def test_another_champion_is_something_new(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "reject", version=2)
     assert played.monitor(6, DISTANCE).action == "none"
     played.enter("rollback", 0, as_of=day(1).start)
@@ -162,7 +144,7 @@ def test_another_champion_is_something_new(played):
 
 
 def test_no_run_within_the_cool_down_also_not_of_the_next_episode(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "reject", version=2)
     played.monitor(2)
     plans = [played.monitor(number, finding("carrier")) for number in (3, 4, 5, 6)]

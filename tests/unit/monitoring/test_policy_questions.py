@@ -6,23 +6,7 @@ import pytest
 
 from retrainer.contracts import Interval
 from retrainer.monitoring.episode import intervals_after
-from tests.unit.monitoring.played import Played, day, finding, settings
-
-DISTANCE = finding("distance")
-WARNING = finding("distance", severity="warn")
-PREDICTION = finding("prediction", severity="warn", about="prediction")
-SERVICE = finding("p95_ms", severity="warn", about="service")
-
-
-@pytest.fixture
-def played() -> Played:
-    return Played()
-
-
-def fired_on_the_first_day(played: Played):
-    plan = played.monitor(1, DISTANCE)
-    assert plan.action == "retrain"
-    return plan
+from tests.unit.monitoring.played import DISTANCE, PREDICTION, SERVICE, WARNING, Played, day, finding, settings
 
 
 def test_where_retraining_is_not_automatic_a_person_is_asked():
@@ -45,7 +29,7 @@ def test_a_feature_that_is_only_recorded_explains_the_predictions(played):
 
 
 def test_no_improvement_by_the_new_version_is_asked_about(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "promote", version=2)
     played.monitor(2)
     plan = played.monitor(4, DISTANCE)
@@ -54,7 +38,7 @@ def test_no_improvement_by_the_new_version_is_asked_about(played):
 
 
 def test_something_else_about_the_new_version_is_no_puzzle(played):
-    plan = fired_on_the_first_day(played)
+    plan = played.fire_on_the_first_day()
     played.finish(plan, "promote", version=2)
     played.monitor(2)
     plans = [played.monitor(number, finding("carrier")) for number in (4, 5, 6)]
