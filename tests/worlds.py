@@ -22,6 +22,7 @@ from retrainer.snapshots import DataPlace, pin, replace_partitions
 from retrainer.steps.build_features import windows
 from retrainer.steps.catalog import load_step
 from retrainer.steps.tracking import connect_tracking
+from tests.mlflow_store import new_store
 
 PROJECT = Path(__file__).parents[1]
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -62,11 +63,18 @@ class World:
     serving_uri: str = "none"
     """Address of the model server; none unless a test has started one."""
 
+    def __post_init__(self) -> None:
+        new_store(self._mlflow)
+
+    @property
+    def _mlflow(self) -> Path:
+        return self.home / "mlflow.sqlite"
+
     @property
     def environ(self) -> dict[str, str]:
         return {
             "RETRAINER_HOME": str(self.home),
-            "RETRAINER_MLFLOW_URI": f"sqlite:///{self.home / 'mlflow.sqlite'}",
+            "RETRAINER_MLFLOW_URI": f"sqlite:///{self._mlflow}",
             "RETRAINER_MLFLOW_RETRIES": "0",
             "RETRAINER_MLFLOW_TIMEOUT_SECONDS": "5",
             "RETRAINER_SERVING_URI": self.serving_uri,

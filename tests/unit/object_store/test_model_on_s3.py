@@ -28,6 +28,7 @@ from retrainer.snapshots import DataPlace, partition_counts, remove_staging
 from retrainer.steps.catalog import load_step
 from retrainer.steps.tracking import connect_tracking
 from tests.factories import day, environment, make_config, make_request, small_source
+from tests.mlflow_store import new_store
 from tests.ports import free_ports
 
 NIGHT = 17
@@ -90,7 +91,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory, bucket: str, variables: dic
     environ = environment(home, small_source(home / "source.sqlite", days=range(NIGHT + 3)))
     environ |= variables | {
         "RETRAINER_DATA_URI": f"s3://{bucket}/data",
-        "RETRAINER_MLFLOW_URI": f"sqlite:///{home / 'mlflow.sqlite'}",
+        "RETRAINER_MLFLOW_URI": new_store(home / "mlflow.sqlite"),
         "RETRAINER_SERVING_URI": "none",
     }
     client = MlflowClient(environ["RETRAINER_MLFLOW_URI"])

@@ -13,6 +13,7 @@ from retrainer.features import feature_columns
 from retrainer.registry import connect
 from retrainer.saved import ModelFacts
 from retrainer.training import Examples, fit
+from tests.mlflow_store import new_store
 
 PROJECT = Path(__file__).parents[3]
 MODELS = PROJECT / "include" / "models"
@@ -57,4 +58,4 @@ def facts(config) -> ModelFacts:
 @pytest.fixture
 def tracking(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a local MLflow store keeps its artifacts under the working folder
-    return connect(f"sqlite:///{tmp_path / 'mlflow.sqlite'}", timeout_seconds=5, retries=0)
+    return connect(new_store(tmp_path / "mlflow.sqlite"), timeout_seconds=5, retries=0)

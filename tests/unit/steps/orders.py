@@ -12,6 +12,7 @@ from retrainer.registry import Version, Versions
 from retrainer.steps import build_features, rebuild, register, snapshot, train, validate_data
 from retrainer.steps.tracking import connect_tracking
 from tests.factories import day, environment, make_config, make_request, small_source
+from tests.mlflow_store import new_store
 
 _FEATURES = "def row_features(columns):\n    return {'half': columns['amount'] / 2}\n"
 NO_DECISION = Decision(
@@ -88,7 +89,7 @@ def orders(home: Path, **changes: Any) -> Orders:
     source = home / "source.sqlite"
     if not source.exists():
         small_source(source, days=range(19))
-    environ = environment(home, source) | {"RETRAINER_MLFLOW_URI": f"sqlite:///{home / 'mlflow.sqlite'}"}
+    environ = environment(home, source) | {"RETRAINER_MLFLOW_URI": new_store(home / "mlflow.sqlite")}
     return Orders(home, make_config(**(declared | changes)), load_settings(environ, home))
 
 
