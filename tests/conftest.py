@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from retrainer.runtimes.environment import THREADS
 from tests.postgres import PostgreSQL, running_postgresql
 
 if TYPE_CHECKING:
     from tests.released import Releases
 
 _numbers = itertools.count(1)
+
+for _name, _value in THREADS.items():  # a step in the tests' own process has what a step in a process of its own has
+    os.environ.setdefault(_name, _value)
 
 
 def pytest_configure() -> None:
