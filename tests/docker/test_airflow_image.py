@@ -22,7 +22,8 @@ def test_all_dags_are_there_and_import_without_an_error(airflow_image: Image) ->
 
 def test_the_api_server_becomes_healthy(airflow_image: Image) -> None:
     command = ("sh", "-c", "airflow db migrate && exec airflow api-server")
-    with airflow_image.running(*command, options=["--publish=127.0.0.1::8080"]) as container:
+    health = "--health-cmd=config/images/health_airflow.sh api-server"  # the first process is another one until then
+    with airflow_image.running(*command, options=["--publish=127.0.0.1::8080", health]) as container:
         deadline = time.monotonic() + 240
         while container.health != "healthy":
             assert time.monotonic() < deadline, container.log
