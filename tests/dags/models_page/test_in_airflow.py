@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from tests.dags.api_server import api_server, login
 from tests.dags.conftest import PROJECT
-from tests.dags.releases import Releases
+from tests.dags.models_page.releases import Releases
 
 PATHS = ("/retrainer/models", "/retrainer/models/flight_delay")
 
