@@ -1,89 +1,33 @@
 """Predictions and the labels known by now: batch predictions, the server's log, and what can be odd in either."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from retrainer.config.monitoring import Business, Monitoring
-from retrainer.config.serving import Serving
-from retrainer.contracts import Interval
-from retrainer.contracts.columns import INTERVAL
-from retrainer.errors import ConfigurationError
-from retrainer.monitoring.business import Uncomputable
 from retrainer.monitoring.labelled import LabelledInterval
-from retrainer.scoring import Scorer, Stamp, Unscored, score, scored_uri
-from retrainer.snapshots import connect
 from retrainer.steps import monitor_labels
-from retrainer.steps.label_rows import ROW_LABEL
-from retrainer.steps.monitor_labels import LabelledRows, read_labelled
-from retrainer.steps.monitor_predictions import OUTPUT
-from tests.live import as_of, land, log_predictions, make_flights, scores
-from tests.worlds import World, small_config
-
-DAYS, A_DAY = 3, 40
-FLIGHTS = make_flights(DAYS, a_day=A_DAY)
-OUTPUTS = scores(FLIGHTS, signal=2, seed=1)
-LATE = (FLIGHTS["arrival_delay"].to_numpy() > 15).astype(float)
-
-
-def world_of(home: Path, predictions: str = "scored") -> World:
-    config = small_config()
-    monitoring = Monitoring.model_validate({"predictions": predictions})
-    return World(home, config.model_copy(update={"monitoring": monitoring, "serving": Serving()}))
-
-
-@pytest.fixture
-def scored(tmp_path: Path) -> World:
-    """Three days of flights have landed, and v1 has scored them."""
-    world = world_of(tmp_path)
-    land(world, FLIGHTS)
-    score_flights(world, FLIGHTS, OUTPUTS)
-    return world
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> World:
-    """Three days of flights have landed, and v1 was asked about them."""
-    world = world_of(tmp_path, "served")
-    land(world, FLIGHTS)
-    log_predictions(world, FLIGHTS, OUTPUTS, version=1, source="model")
-    return world
-
-
-def day(number: int) -> Interval:
-    return small_config().schedule.interval_before(as_of(number + 1))
-
-
-def score_flights(world: World, flights: pa.Table, outputs: np.ndarray, *, version: int = 1) -> None:
-    """Batch predictions of the flights: what `outputs` says of each flight_id."""
-    keys = [day((at.date() - as_of(0).date()).days).key for at in flights["scheduled_departure"].to_pylist()]
-    rows = flights.drop_columns(["arrival_delay", "arrived_at"]).append_column(INTERVAL, pa.array(keys))
-    stamp = Stamp(version, "a run", datetime(2026, 1, 1, tzinfo=UTC), f"by {version}")
-    scorer = Scorer(("flight_id",), lambda columns: outputs[columns["flight_id"].astype(int)], stamp)
-    with connect() as connection:
-        connection.register("unscored", rows)
-        unscored = Unscored(connection, "unscored", sorted(set(keys)))
-        score(unscored, scorer, scored_uri(world.settings.data_uri, world.config.name))
+from retrainer.steps.monitor_labels import read_labelled
+from tests.live import as_of, land, log_predictions, make_flights
+from tests.unit.steps.monitor_labels.flights import (
+    DAYS,
+    FLIGHTS,
+    LATE,
+    OUTPUTS,
+    day,
+    evaluate,
+    score_flights,
+    world_of,
+)
+from tests.worlds import World
 
 
 def read(world: World, *numbers: int, days: float = 30) -> list[LabelledInterval]:
     """Those days, with the labels known when so many days are over."""
     intervals = [day(number) for number in numbers or range(DAYS)]
     return read_labelled(world.config, world.settings.data_uri, intervals, as_of=as_of(0) + timedelta(days=days))
-
-
-def evaluate(world: World, expression: str, *numbers: int, version: int = 1, days: float = 30) -> object:
-    moment = as_of(0) + timedelta(days=days)
-    with connect() as connection:
-        rows = LabelledRows(world.config, world.settings.data_uri, connection, as_of=moment)
-        declared = Business(name="worth", value=expression)
-        return rows.evaluate(declared, [day(number) for number in numbers or range(DAYS)], version=version)
 
 
 def pairs(*found: LabelledInterval) -> list[tuple[float, float]]:
@@ -238,68 +182,3 @@ def test_outputs_that_are_no_number_are_handed_on_as_they_are(served):
     found = read(served, 0)[1]
     assert (found.version, found.predictions, found.labelled) == (2, 5, 5)
     assert np.isnan(found.outputs).all()
-
-
-EXPRESSIONS: Mapping[str, Any] = {
-    "count(*)": 120,
-    "avg(label)": LATE.mean(),
-    "sum(CASE WHEN prediction > 0.5 THEN 1 - label ELSE 0 END)": float(((OUTPUTS > 0.5) * (1 - LATE)).sum()),
-    "max(distance)": 719.0,
-    "count(*) FILTER (carrier = 'AA') + count(*) FILTER (carrier = 'UA')": 120,
-    "max(weather__temp)": None,
-    "max(carrier)": "UA",
-}
-
-
-@pytest.mark.parametrize("source", ["scored", "served"])
-@pytest.mark.parametrize(("expression", "result"), EXPRESSIONS.items())
-def test_an_expression_is_computed_over_predictions_labels_and_features(source, expression, result, request):
-    found = evaluate(request.getfixturevalue(source), expression)
-    assert found == (pytest.approx(result) if isinstance(result, float) else result)
-
-
-def test_an_expression_sees_the_rows_whose_label_is_known(scored):
-    assert evaluate(scored, "count(*)", days=1 + 8 / 24) == 51
-
-
-@pytest.mark.parametrize(
-    ("expression", "message"),
-    [
-        ("avg(prediction", "DuckDB refuses 'avg(prediction': Parser Error"),
-        ("avg(predictions)", "DuckDB refuses 'avg(predictions)': Binder Error"),
-        ("no_such_function(label)", "DuckDB refuses 'no_such_function(label)': Catalog Error"),
-        ("prediction * label", "must be an aggregate that gives one number"),
-        ("sum(label) OVER ()", "must be an aggregate that gives one number"),
-    ],
-)
-def test_an_expression_that_is_wrong_names_itself(scored, expression, message):
-    with pytest.raises(ConfigurationError) as caught:
-        evaluate(scored, expression)
-    assert str(caught.value).startswith("monitoring.performance.business[worth]: ")
-    assert message in str(caught.value)
-
-
-def test_an_expression_that_these_rows_are_not_for_gives_no_number(scored):
-    found = evaluate(scored, "sum(CAST(carrier AS INTEGER))")
-    assert isinstance(found, Uncomputable)
-    assert "Conversion Error" in found.why
-
-
-@pytest.mark.parametrize("source", ["scored", "served"])
-def test_a_sample_has_predictions_labels_and_features_and_is_the_same_every_time(source, request):
-    world = request.getfixturevalue(source)
-    moment = as_of(0) + timedelta(days=1 + 8 / 24)
-    with connect() as connection:
-        rows = LabelledRows(world.config, world.settings.data_uri, connection, as_of=moment)
-        relation, names = rows.sample(day(1), version=1, rows=30)
-        first = relation.to_arrow_table()
-        second = rows.sample(day(1), version=1, rows=30)[0].to_arrow_table()
-        nobody = rows.sample(day(1), version=7, rows=30)[0].to_arrow_table()
-    assert first.equals(second)
-    assert (len(first), len(nobody)) == (30, 0)
-    assert 0 < 30 - first[ROW_LABEL].null_count <= 11
-    assert set(first[names["carrier"]].to_pylist()) == {"AA", "UA"}
-    assert set(first[OUTPUT].to_pylist()) <= set(OUTPUTS[40:80])
-    # no weather is there: the column is null, and still of its declared type
-    assert first[names["weather__temp"]].null_count == 30
-    assert first.schema.field(names["weather__temp"]).type == pa.float64()
