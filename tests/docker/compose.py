@@ -19,8 +19,9 @@ from pydantic import JsonValue
 
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
-from retrainer.demo.airflow_api import AirflowApi, DagRun
+from retrainer.demo.airflow_api import DagRun
 from tests.docker.engine import PROJECT, docker
+from tests.integration.loop import Airflow as LocalAirflow
 from tests.ports import free_ports
 
 ONE_SHOT = ("airflow-init", "example-data", "server-keys")
@@ -58,8 +59,8 @@ def read_env(env_file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-class Airflow(AirflowApi):
-    """What these tests ask of Airflow beyond what the demo asks."""
+class Airflow(LocalAirflow):
+    """What these tests ask of Airflow beyond what those of the local one ask."""
 
     def paused(self) -> dict[str, bool]:
         """Every DAG, and whether it is paused."""
@@ -68,6 +69,12 @@ class Airflow(AirflowApi):
     def instance(self, run: DagRun, task_id: str) -> dict[str, JsonValue]:
         """The last try of a task: its state, number, worker."""
         return self._ask("GET", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}")
+
+    def hosts(self, run: DagRun) -> set[str]:
+        """The hosts on which the tasks of a run ran."""
+        where = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        found = self._list(where, "task_instances", params={"limit": "100"})
+        return {str(instance["hostname"]) for instance in found if instance["hostname"]}
 
     def log(self, run: DagRun, task_id: str, number: int) -> str:
         """The log of one try of a task, as the UI shows it."""
@@ -138,15 +145,15 @@ class Cluster:
     def declaration(self, model: str) -> ModelConfig:
         return load_declaration(self.models / f"{model}.yaml")
 
-    def backfill(self, model: str, as_of: date) -> str:
+    def backfill(self, model: str, as_of: date, kind: str = "train") -> str:
         """Backfill the interval that ends at local midnight of `as_of`; the id of its run."""
         schedule = self.declaration(model).schedule
         midnight = datetime(as_of.year, as_of.month, as_of.day, tzinfo=schedule.zone)
-        return self.airflow.backfill(f"{model}__train", schedule.interval_before(midnight).start)
+        return self.airflow.backfill(f"{model}__{kind}", schedule.interval_before(midnight).start)
 
-    def over(self, model: str, run_id: str, *, seconds: float = 900) -> DagRun:
-        """Wait for the end of a training run, which must be a success."""
-        run = self.airflow.wait(f"{model}__train", run_id, watch=lambda _: None, timeout_seconds=seconds)
+    def over(self, model: str, run_id: str, kind: str = "train", *, seconds: float = 900) -> DagRun:
+        """Wait for the end of a run, which must be a success."""
+        run = self.airflow.wait(f"{model}__{kind}", run_id, watch=lambda _: None, timeout_seconds=seconds)
         if run.state != "success":
             failed = [task for task, state in run.tasks.items() if state in ("failed", "upstream_failed")]
             number = int(str(self.airflow.instance(run, failed[0])["try_number"]))

@@ -16,7 +16,8 @@ from tests.integration.loop import small_declaration
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(2400)]
 
 QUICK, SLOW = "flight_delay", "flight_delay_slow"
-FIRST, SECOND = date(2013, 6, 10), date(2013, 6, 11)
+PAST, FIRST, SECOND = date(2013, 6, 9), date(2013, 6, 10), date(2013, 6, 11)
+IN_PARTS: dict[str, dict[str, JsonValue]] = {"runtime": {"mapping": {"tasks": 2, "rows_per_task": 100}}}
 FLIGHT = {
     "scheduled_departure": "2013-06-12T18:00:00-04:00",
     "scheduled_arrival": "2013-06-12T20:30:00-04:00",
@@ -42,8 +43,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     for target in TARGETS:
         built(target)
     folder = tmp_path_factory.mktemp("cluster")
-    settings = {"EXAMPLE_UNTIL": "2013-06-12", "WORKER_MEMORY": "4g", "WORKER_CPUS": "1.5"}
-    with running_cluster(folder, [small_declaration(), slow_declaration()], **settings) as cluster:
+    settings = {
+        "EXAMPLE_UNTIL": "2013-06-12",
+        "WORKER_MEMORY": "4g",
+        "WORKER_CPUS": "1.5",
+        "WORKER_CONCURRENCY": "1",  # so that of two tasks at once each worker has one
+    }
+    with running_cluster(folder, [small_declaration(IN_PARTS), slow_declaration()], **settings) as cluster:
         yield cluster
 
 
@@ -130,11 +136,20 @@ def test_the_killed_worker_comes_back_and_both_work_on_the_next_backfills(cluste
     cluster.until("both workers are well", lambda: all(e.is_well for e in cluster.services("worker")), seconds=180)
     ids = {model: cluster.backfill(model, SECOND) for model in (QUICK, SLOW)}
     runs = [cluster.over(model, run_id) for model, run_id in ids.items()]
-    hosts = {str(cluster.airflow.instance(run, task)["hostname"]) for run in runs for task in run.tasks}
+    hosts = {host for run in runs for host in cluster.airflow.hosts(run)}
     assert len(hosts & {each.id[:12] for each in cluster.services("worker")}) == 2
     for model in (QUICK, SLOW):
         assert cluster.versions(model) in ([1], [1, 2])  # what is rejected has no version of its own, or an unused one
         assert len(cluster.history(model)) == 2
+
+
+@pytest.mark.parametrize(("kind", "task"), [("train", "build_part"), ("score", "score_part")])
+def test_the_parts_of_a_model_are_worked_on_by_both_workers(cluster: Cluster, kind: str, task: str) -> None:
+    run = cluster.over(QUICK, cluster.backfill(QUICK, PAST, kind), kind)
+    parts = cluster.airflow.mapped(run.dag_id, run.run_id, task)
+    assert [part["state"] for part in parts] == ["success"] * 2
+    workers = {each.id[:12] for each in cluster.services("worker")}
+    assert {str(part["hostname"]) for part in parts} == workers
 
 
 @pytest.mark.parametrize("model", [QUICK, SLOW])
