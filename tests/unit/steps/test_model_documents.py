@@ -24,7 +24,6 @@ def compared(tmp_path_factory) -> Iterator[tuple[World, dict[str, Any]]]:
     """A world in which a challenger was trained and compared, and the results of these steps."""
     folder = tmp_path_factory.mktemp("world")
     world = World(folder / "home", small_config())
-    world.home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # a local MLflow store keeps its artifacts under the working folder
         results: dict[str, Any] = {"build_features": with_snapshot(world, world.features(AS_OF))}
