@@ -8,6 +8,7 @@ from functools import partial
 from typing import ClassVar, Literal, get_args
 from unittest.mock import patch
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -248,6 +249,7 @@ class Histories(RuleBasedStateMachine):
             assert after.off == (before.off if not entry.action.startswith("switch") else entry.action == "switch_off")
 
 
+@pytest.mark.timeout(900)
 def test_aliases_and_ledger_agree_after_any_history(trained_model, monkeypatch):
     """The artifact is not loaded here: that takes most of the time, and is seen to elsewhere."""
     for module in ("release_candidate", "rollback"):

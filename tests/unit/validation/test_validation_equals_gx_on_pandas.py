@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import great_expectations as gx
 import pandas as pd
+import pytest
 from great_expectations.core import ExpectationSuite
 from mutated_tables import EXPECTATIONS, mutated_table, write_parquet
 
@@ -37,6 +38,7 @@ def _on_duckdb(path: Path, expectations: list[Expectation]) -> list[Verdict]:
     return [(f"{place} {c.expectation}", c.success, c.failed_rows) for place, c in enumerate(declared)]
 
 
+@pytest.mark.timeout(900)
 def test_verdicts_and_failure_counts_equal_gx_on_pandas_over_200_mutated_tables(tmp_path):
     differing = {}
     seen = set()
