@@ -16,7 +16,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from retrainer.contracts.columns import INTERVAL
-from retrainer.errors import StoreConflictError
+from retrainer.errors import BadDataError, StoreConflictError
 
 PARTITIONS = "retrainer.partitions"
 """Of a commit: keys of the partitions that it replaced."""
@@ -53,8 +53,7 @@ def replace(
 
     With `anew` they are all that the table has. A key without a file ends up empty. Writers of other partitions do not
     disturb: where one was first, the commit is tried again on what it left. `columns` says which columns the table has
-    after the commit, given the table as it is before; what it raises ends the commit. `table` is the newest version
-    afterwards.
+    after the commit, given the table as it is before; what it raises ends the commit.
 
     Raises:
         StoreConflictError: another writer replaced one of the partitions since `table` was opened.
@@ -73,7 +72,6 @@ def replace(
             if anew or files_of(table, keys) != before:
                 raise StoreConflictError(f"another writer replaced partitions of {table.table_uri} first") from error
         else:
-            table.update_incremental()
             return made
     raise StoreConflictError(f"other writers wrote to {table.table_uri} first, {_TRIES} times")
 
@@ -88,6 +86,23 @@ def files_of(table: DeltaTable, keys: Sequence[str]) -> list[str]:
 def table_schema(table: DeltaTable) -> pa.Schema:
     """Columns of a Delta table, with Arrow's plain types."""
     return pa.schema(table.schema().to_arrow())
+
+
+def with_columns_of(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
+    """The table's columns, then those of `schema` that it lacks, with the types that columns have in a Delta table.
+
+    Raises:
+        BadDataError: the table has a column of the same name and another type.
+    """
+    there = {field.name: field for field in table_schema(table)}
+    for field in as_stored(schema):
+        known = there.setdefault(field.name, field)
+        if known.type != field.type:
+            raise BadDataError(
+                f"column {field.name!r} of {table.table_uri} is {known.type}, and is declared as {field.type} now",
+                hint="Declare the column as before, or move the table away: a new one is made then.",
+            )
+    return pa.schema(list(there.values()))
 
 
 def as_stored(schema: pa.Schema) -> pa.Schema:

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from retrainer.delta_commit import as_stored, open_or_create, table_schema
-from retrainer.errors import BadDataError, StoreConflictError
+from retrainer.delta_commit import open_or_create, with_columns_of
+from retrainer.errors import StoreConflictError
 from retrainer.predictions.columns import DAY, ROW
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def append(new: NewRows, uri: str) -> int:
     """
     try:
         table = open_or_create(uri, new.schema, partition=DAY)
-        _check_types(table, new.schema)
+        with_columns_of(table, new.schema)  # raises where a type is another
         rows = _choose(new, table)
         if rows == 0:
             return 0
@@ -78,18 +78,6 @@ def view_days(connection: duckdb.DuckDBPyConnection, uri: str, days: Iterable[da
         return False
     connection.register(name, table.to_pyarrow_dataset().filter(pc.field(DAY).isin(list(days))))
     return True
-
-
-def _check_types(table: DeltaTable, schema: pa.Schema) -> None:
-    there = table_schema(table)
-    for field in as_stored(schema):
-        position = there.get_field_index(field.name)
-        if position >= 0 and there.field(position).type != field.type:
-            raise BadDataError(
-                f"column {field.name!r} of {table.table_uri} is {there.field(position).type}, "
-                f"and is declared as {field.type} now",
-                hint="Declare the column as before, or move the table away: a new one is made then.",
-            )
 
 
 def _choose(new: NewRows, table: DeltaTable) -> int:

@@ -11,8 +11,7 @@ from deltalake.transaction import AddAction
 
 from retrainer import delta_commit
 from retrainer.contracts.columns import INTERVAL
-from retrainer.delta_commit import as_stored, table_schema
-from retrainer.errors import BadDataError
+from retrainer.delta_commit import with_columns_of
 from retrainer.scoring.columns import STAMPED, Stamp
 
 
@@ -22,8 +21,9 @@ def open_or_create(uri: str, schema: pa.Schema) -> DeltaTable:
     Raises:
         BadDataError: the table has a column of the same name and another type.
     """
-    table = delta_commit.open_or_create(uri, _with_partition(schema))
-    _with_columns_of(table, schema)
+    all_columns = _with_partition(schema)
+    table = delta_commit.open_or_create(uri, all_columns)
+    with_columns_of(table, all_columns)  # raises where a type is another
     return table
 
 
@@ -47,7 +47,9 @@ def replace_partitions(
         BadDataError: the table has a column of the same name and another type.
         StoreConflictError: another writer replaced one of the partitions since `table` was opened.
     """
-    delta_commit.replace(table, files, keys=keys, columns=lambda there: _with_columns_of(there, schema))
+    all_columns = _with_partition(schema)
+    delta_commit.replace(table, files, keys=keys, columns=lambda there: with_columns_of(there, all_columns))
+    table.update_incremental()
 
 
 def view_scored(connection: duckdb.DuckDBPyConnection, uri: str, keys: Sequence[str], *, name: str) -> bool:
@@ -64,18 +66,4 @@ def view_scored(connection: duckdb.DuckDBPyConnection, uri: str, keys: Sequence[
 
 
 def _with_partition(schema: pa.Schema) -> pa.Schema:
-    """With the partition and the types that columns have in a Delta table."""
-    return as_stored(schema.append(pa.field(INTERVAL, pa.string())))
-
-
-def _with_columns_of(table: DeltaTable, schema: pa.Schema) -> pa.Schema:
-    """The table's columns, then those of `schema` that it lacks."""
-    there = {field.name: field for field in table_schema(table)}
-    for field in _with_partition(schema):
-        known = there.setdefault(field.name, field)
-        if known.type != field.type:
-            raise BadDataError(
-                f"column {field.name!r} of {table.table_uri} is {known.type}, and is declared as {field.type} now",
-                hint="Declare the column as before, or move the table away: a new one is made then.",
-            )
-    return pa.schema(list(there.values()))
+    return schema.append(pa.field(INTERVAL, pa.string()))
