@@ -8,7 +8,7 @@ from unittest.mock import Mock, create_autospec
 import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -87,22 +87,6 @@ def test_it_survives_serialisation(kind: str, declare: Declare) -> None:
     dag = dags(kind)[f"one__{kind}"]
 
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_ids == dag.task_ids
-
-
-def test_values_are_refreshed_when_the_declaration_says(declare: Declare) -> None:
-    declare_with(declare, "one", "{ online_cron: '*/20 * * * *' }")
-
-    schedule = dags("online")["one__online"].schedule
-
-    assert schedule == CronTriggerTimetable("*/20 * * * *", timezone="America/New_York", run_immediately=False)
-
-
-def test_predictions_are_collected_every_hour(declare: Declare) -> None:
-    declare_with(declare, "one", "{}")
-
-    schedule = dags("predictions")["one__predictions"].schedule
-
-    assert schedule == CronTriggerTimetable("27 * * * *", timezone="UTC", run_immediately=False)
 
 
 def test_a_model_that_looks_nothing_up_has_nothing_to_refresh(declare: Declare) -> None:

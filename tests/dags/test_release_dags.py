@@ -1,6 +1,6 @@
 """The DAGs that a person starts for one model, rollback and rebuild, and the weekly maintenance of all."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,8 +9,6 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, ParamValidationError
-from airflow.timetables.base import TimeRestriction
-from airflow.timetables.trigger import CronTriggerTimetable
 
 from retrainer.contracts import StepRequest
 from retrainer.runtimes.outcome import StepOutcome
@@ -216,21 +214,12 @@ def test_maintenance_archives_the_model_of_its_task(declare: Declare, runtime: M
     assert (request.step, request.model, request.params) == ("archive", "two", {})
 
 
-def test_maintenance_first_runs_on_the_sunday_to_come(declare: Declare) -> None:
+def test_maintenance_runs_by_itself_one_run_at_a_time(declare: Declare) -> None:
     declare("one")
+
     dag = dag_of("maintenance", "maintenance")
-    assert (dag.start_date, dag.catchup, dag.is_paused_upon_creation) == (None, False, False)
-    given = dag.schedule
-    timetable = CronTriggerTimetable("0 5 * * 0", timezone="UTC", run_immediately=given.run_immediately)
-    assert given == type(given)("0 5 * * 0", timezone="UTC", run_immediately=False)
 
-    first = timetable.next_dagrun_info(
-        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
-    )
-
-    now = datetime.now(UTC)
-    assert now < first.run_after <= now + timedelta(days=7)
-    assert (first.run_after.isoweekday(), first.run_after.hour) == (7, 5)
+    assert (dag.start_date, dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (None, False, 1, False)
 
 
 def test_without_any_good_declaration_there_is_nothing_to_maintain(models_dir: Path) -> None:

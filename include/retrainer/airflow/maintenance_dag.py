@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
+from retrainer.airflow.schedules import from_now_on
 from retrainer.airflow.task_options import TaskOptions, task_options
 
 MAINTENANCE = "maintenance"
@@ -16,14 +17,11 @@ _SUNDAY_MORNING = "0 5 * * 0"
 
 
 def build_maintenance_dag(plans: Iterable[TrainPlan], *, project_root: Path, slack_connection_id: str) -> DAG:
-    """One task for each model; none waits for another, and none stops because another failed.
-
-    It has no start_date: with one, Airflow would start last Sunday's run at once.
-    """
+    """One task for each model; none waits for another, and none stops because another failed."""
     dag = DAG(
         dag_id=MAINTENANCE,
         description="Archives model versions beyond those that are kept, and vacuums their data.",
-        schedule=CronTriggerTimetable(_SUNDAY_MORNING, timezone="UTC", run_immediately=False),
+        schedule=from_now_on(_SUNDAY_MORNING, timezone="UTC"),
         catchup=False,
         max_active_runs=1,
         max_active_tasks=1,  # the other places are for trainings

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from retrainer.airflow.interval_dag import as_of_param
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
+from retrainer.airflow.schedules import from_now_on
 from retrainer.airflow.task_options import task_options
 
 
 def build_online_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
-    """The DAG of one model that is served and looks something up: the step refresh_online.
-
-    It has no start_date: with one, Airflow would start the last run of the past at once.
-    """
+    """The DAG of one model that is served and looks something up: the step refresh_online."""
     assert plan.online_cron is not None
     dag = DAG(
         dag_id=f"{plan.model}__online",
         description=f"Refreshes the looked-up values and windows that the model server has of {plan.model}.",
-        schedule=CronTriggerTimetable(plan.online_cron, timezone=plan.timezone, run_immediately=False),
+        schedule=from_now_on(plan.online_cron, timezone=plan.timezone),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

@@ -2,24 +2,22 @@
 
 from pathlib import Path
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
+from retrainer.airflow.schedules import from_now_on
 from retrainer.airflow.task_options import task_options
 
 _HOURLY = "27 * * * *"
 
 
 def build_predictions_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
-    """The DAG of one model that is served: the step collect_predictions.
-
-    It has no start_date: with one, Airflow would start the last run of the past at once.
-    """
+    """The DAG of one model that is served: the step collect_predictions."""
     dag = DAG(
         dag_id=f"{plan.model}__predictions",
         description=f"Collects what the model server logged of {plan.model}.",
-        schedule=CronTriggerTimetable(_HOURLY, timezone="UTC", run_immediately=False),
+        schedule=from_now_on(_HOURLY, timezone="UTC"),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
