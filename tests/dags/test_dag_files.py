@@ -198,6 +198,16 @@ def test_airflow_gives_a_task_more_time_than_its_step_has(train: DAG) -> None:
         assert task.execution_timeout == timedelta(minutes=35) + watched
 
 
+def test_tasks_take_slots_of_the_declared_pool_and_a_rollback_waits_for_none(declare: Declare) -> None:
+    declare("flight_delay", ("\nruntime:\n", "\nruntime:\n  pool: nightly\n"))
+
+    pools = {dag_id: {task.pool for task in dag.tasks} for dag_id, dag in parse().dags.items()}
+
+    by_default = {"flight_delay__rollback", "sample_feed"}
+    assert {dag_id for dag_id, names in pools.items() if names == {"nightly"}} == set(pools) - by_default
+    assert all(pools[dag_id] == {"default_pool"} for dag_id in by_default)
+
+
 @pytest.mark.parametrize("kind", ["train", "score", "monitor", "rollback", "rebuild"])
 def test_a_task_process_builds_only_its_own_dag(kind: str, declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two", "three"):

@@ -45,13 +45,13 @@ def test_the_parts_are_planned_then_done_by_mapped_tasks_then_put_together(
     assert sorted(mapped) == [step for step in ("build_part", "score_part") if step in steps]
 
 
-def test_a_mapped_task_has_the_retries_the_time_and_the_owner_of_every_other(declare: Declare) -> None:
-    declare("one", MAPPED)
+def test_a_mapped_task_has_the_owner_the_pool_the_retries_and_the_time_of_every_other(declare: Declare) -> None:
+    declare("one", MAPPED, ("\nruntime:\n", "\nruntime:\n  pool: nightly\n"))
 
     found = dag("train")
 
     part, whole = found.get_task("build_part"), found.get_task("build_features")
-    for name in ("owner", "retries", "retry_delay", "execution_timeout"):
+    for name in ("owner", "pool", "retries", "retry_delay", "execution_timeout"):
         assert getattr(part, name) == getattr(whole, name), name
 
 

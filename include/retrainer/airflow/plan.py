@@ -27,6 +27,8 @@ class TrainPlan:
     source: str
     """Name of the connection, or of the database where the source is given by URL."""
     table: str
+    pool: str
+    """Name of the Airflow pool of its tasks."""
     retries: int
     retry_delay_seconds: int
     timeout_minutes: int
@@ -75,6 +77,7 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         on_new_data=schedule.on_new_data,
         source=source_name(source),
         table=source.tables[source.rows].name or source.rows,
+        pool=runtime.pool,
         retries=runtime.retries,
         retry_delay_seconds=runtime.retry_delay_seconds,
         timeout_minutes=runtime.limits.timeout_minutes + runtime.start_minutes,

@@ -10,13 +10,14 @@ from retrainer.airflow.operators.step import StepOperator
 from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.task_options import TaskOptions, task_options
 
-_RETRIES = TaskOptions(retries=2, retry_delay=timedelta(seconds=5))
-"""Somebody waits: a ledger or an MLflow that is away for a moment is asked again soon."""
+_URGENT = TaskOptions(pool="default_pool", retries=2, retry_delay=timedelta(seconds=5))
+"""Somebody waits: it does not queue behind the model's trainings, and a ledger or an MLflow that is away for a moment is
+asked again soon."""
 
 
 def build_rollback_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:
     """The DAG of one model: its form, and the step rollback."""
-    options = task_options(plan, slack_connection_id=slack_connection_id) | _RETRIES
+    options = task_options(plan, slack_connection_id=slack_connection_id) | _URGENT
     dag = DAG(
         dag_id=f"{plan.model}__rollback",
         description=f"Moves the champion of {plan.model} back to an earlier version.",

@@ -22,6 +22,7 @@ class TaskOptions(TypedDict, total=False):
     inlets: list[Asset]
     outlets: list[Asset]
     execution_timeout: timedelta
+    pool: str
     retries: int
     retry_delay: timedelta
     trigger_rule: TriggerRule
@@ -30,9 +31,10 @@ class TaskOptions(TypedDict, total=False):
 
 
 def task_options(plan: TrainPlan, *, slack_connection_id: str) -> TaskOptions:
-    """What every task of the model has: its owner, its retries, its time and the alert when it fails."""
+    """What every task of the model has: its owner, its pool, its retries, its time and the alert when it fails."""
     return TaskOptions(
         owner=plan.owner,
+        pool=plan.pool,
         retries=plan.retries,
         retry_delay=timedelta(seconds=plan.retry_delay_seconds),
         execution_timeout=_own_time(plan),

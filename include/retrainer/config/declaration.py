@@ -79,6 +79,9 @@ class Runtime(Section):
     """What one step may use."""
     mapping: TaskMapping = TaskMapping()
     """Into how many tasks building features and scoring are divided."""
+    pool: Annotated[str, Field(min_length=1, max_length=256)] = "default_pool"
+    """Airflow pool that a task takes a slot of; a rollback is in the default one. Airflow starts no task whose pool is
+    not there, and warns of it at the DAG."""
     retries: Whole = Field(default=2, ge=0, le=20)
     """How often a step is tried again after a failure that a retry may help."""
     retry_delay_seconds: Whole = Field(default=30, ge=0, le=86_400)
