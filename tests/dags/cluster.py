@@ -23,6 +23,8 @@ class Cluster:
     log: list[str] = field(default_factory=list)
     """The lines of a pod."""
     ended: dict[str, Any] = field(default_factory=lambda: {"exitCode": 0, "reason": "Completed"})
+    waiting: dict[str, Any] | None = None
+    """Why the container of a pod does not start; None: it runs."""
     refuses: int | None = None
     """The status by which it refuses a pod."""
     may_end: threading.Event = field(default_factory=threading.Event)
@@ -34,7 +36,8 @@ class Cluster:
 
     def create(self, pod: dict[str, Any]) -> dict[str, Any]:
         self.created.append(pod)
-        pod = pod | {"status": _status("Running", {"running": {"startedAt": MOMENT}})}
+        running = _status("Running", {"running": {"startedAt": MOMENT}})
+        pod = pod | {"status": _status("Pending", {"waiting": self.waiting}) if self.waiting else running}
         self.pods[pod["metadata"]["name"]] = pod
         return pod
 

@@ -1,6 +1,7 @@
 """A declaration whose steps run in containers: its DAGs, what the runtime gets, what is refused before it starts."""
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ PLACES = {
     "RETRAINER_DATA_URI": "s3://bucket/retrainer",
     "RETRAINER_LEDGER_URL": "postgresql+psycopg://retrainer:hunter2@db.example/retrainer",
     "RETRAINER_MLFLOW_URI": "http://mlflow:5000",
+    "RETRAINER_SERVING_URI": "http://server:8000",
     "AIRFLOW_CONN_FLIGHTS_SOURCE": "postgres://reader:hunter2@db.example/flights",
     "AWS_ACCESS_KEY_ID": "a key",
 }
@@ -78,7 +80,8 @@ def test_a_step_gets_settings_and_secrets_and_nothing_about_the_worker(declarati
     operator(declaration).execute(build_context(interval=NIGHT))
 
     (declared, task), given = runtime.call_args
-    assert (declared.docker.image, str(task)) == (IMAGE, "flight_delay__train/a_run/a_task")
+    assert declared.docker.image == IMAGE
+    assert re.fullmatch("[0-9a-f]{12}/flight_delay__train/a_run/a_task", str(task))
     assert given["time_seconds"] == 30 * 60
     environment = given["environment"]
     assert environment["RETRAINER_LEDGER_URL"] == PLACES["RETRAINER_LEDGER_URL"]
@@ -106,6 +109,11 @@ def test_the_request_holds_no_secret(declaration: Path, runtime: Mock) -> None:
         ),
         ("RETRAINER_LEDGER_URL", "sqlite:////srv/a/ledger.sqlite", "ledger_url is /srv/a/ledger.sqlite"),
         ("RETRAINER_MLFLOW_URI", "http://127.0.0.1:5000", "mlflow_uri is at 127.0.0.1, which in the step's container"),
+        (
+            "RETRAINER_SERVING_URI",
+            "http://localhost:8000",
+            "serving_uri is at localhost, which in the step's",
+        ),
         ("AIRFLOW_CONN_FLIGHTS_SOURCE", "postgres://reader:hunter2@localhost/a", "the source is at localhost"),
         ("AWS_ACCESS_KEY_ID", "", "runtime.docker.environment: AWS_ACCESS_KEY_ID is not set on this worker"),
     ],
@@ -131,6 +139,41 @@ def test_a_folder_that_is_mounted_may_be_used(
     monkeypatch.setenv("RETRAINER_DATA_URI", "/data/retrainer")
 
     assert operator(declaration).execute(build_context(interval=NIGHT)) == {}
+
+
+def test_without_a_model_server_it_has_no_address_to_be_reached_at(
+    declaration: Path, runtime: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRAINER_SERVING_URI", "none")
+
+    for step in ("snapshot", "collect_predictions"):
+        assert operator(declaration, step).execute(build_context(interval=NIGHT)) == {}
+
+
+def test_predictions_are_collected_where_the_servers_log_is_mounted(declare: Declare, runtime: Mock) -> None:
+    not_mounted = declare("flight_delay", ("runtime:\n  kind: process\n", SECTION))
+    with pytest.raises(AirflowFailException, match="the log of predictions is /var/lib/retrainer/serving/predictions"):
+        operator(not_mounted, "collect_predictions").execute(build_context(interval=NIGHT))
+    runtime.assert_not_called()
+
+    log = "{ source: serving, target: /var/lib/retrainer/serving/predictions }"
+    mounted = declare("flight_delay", ("runtime:\n  kind: process\n", SECTION.replace("/data }", f"/data }}, {log}")))
+    assert operator(mounted, "collect_predictions").execute(build_context(interval=NIGHT)) == {}
+
+
+@pytest.mark.parametrize("name", ["RETRAINER_DATA_URI", "RETRAINER_LEDGER_URL", "RETRAINER_MLFLOW_URI"])
+def test_deployments_with_the_same_model_and_run_know_their_containers_apart(
+    name: str, declaration: Path, runtime: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def task() -> str:
+        operator(declaration).execute(build_context(interval=NIGHT))
+        return str(runtime.call_args.args[1])
+
+    first = task()
+    monkeypatch.setenv("RETRAINER_LEDGER_URL", PLACES["RETRAINER_LEDGER_URL"].replace("hunter2", "changed"))
+    assert task() == first
+    monkeypatch.setenv(name, PLACES[name] + "-staging")
+    assert task() != first
 
 
 def test_wait_for_data_looks_in_a_container_too(declaration: Path, runtime: Mock) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from kubernetes.client import ApiClient
 
 from retrainer.airflow.containers.kubernetes import KubernetesRuntime
@@ -17,7 +18,7 @@ from retrainer.contracts import Interval, StepRequest
 from retrainer.errors import BadDataError, ConfigurationError, StepFailedError
 from retrainer.runtimes.outcome import StepOutcome
 from tests.dags.cluster import Cluster, running_cluster
-from tests.dags.conftest import build_context
+from tests.dags.conftest import PROJECT, Declare, build_context
 
 FIRST = datetime(2013, 6, 1, tzinfo=UTC)
 IMAGE = f"registry.example/retrainer-steps@sha256:{'3f1b' * 16}"
@@ -205,6 +206,23 @@ def test_what_the_api_server_says_of_a_pod_decides_whether_to_try_again(
 
     with pytest.raises(error, match=f"the Kubernetes API server answers {status}.*pods may not be created"):
         run()
+
+
+def test_a_pod_that_cannot_start_says_why_and_is_deleted(cluster: Cluster) -> None:
+    cluster.waiting = {"reason": "InvalidImageName", "message": "no such image"}
+
+    with pytest.raises(StepFailedError, match=r"train: Image cannot be pulled.*InvalidImageName; no such image"):
+        run()
+    assert cluster.pods == {}
+
+
+def test_a_wait_for_a_node_and_an_image_is_not_the_steps_time(declare: Declare) -> None:
+    section = f"runtime:\n  kind: kubernetes\n  kubernetes: {{ image: '{IMAGE}', start_minutes: 15 }}\n"
+    declare("one", ("runtime:\n  kind: process\n", section))
+    dag = DagBag(PROJECT / "dags" / "train.py").dags["one__train"]
+
+    assert dag.get_task("train").execution_timeout == timedelta(minutes=2 * 15 + 30 + 5)
+    assert dag.get_task("wait_for_data").execution_timeout == timedelta(minutes=2 * 15 + 10)
 
 
 def test_a_cancelled_step_leaves_no_pod(cluster: Cluster) -> None:

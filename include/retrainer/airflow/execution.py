@@ -104,7 +104,14 @@ class StepExecution:
             )
         from retrainer.airflow.containers.choice import Needs, container_runtime
 
-        needs = Needs(settings, source_url=self._source_url, secrets=self._secrets(), time_seconds=seconds)
+        needs = Needs(
+            settings,
+            source_url=self._source_url,
+            secrets=self._secrets(),
+            time_seconds=seconds,
+            is_served=serving is not None,
+            collects=self.request.step == "collect_predictions",
+        )
         return container_runtime(runtime, context, needs)
 
     def _secrets(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from retrainer.contracts import StepName
 
 _FIRST_LOOK = timedelta(minutes=10)
+"""Once it has its place to run."""
 
 LONGEST_REASON = 500
 """Characters of the reason that a run is given."""
@@ -58,7 +59,7 @@ def data_tasks(dag: DAG, plan: TrainPlan, *, project_root: Path) -> "list[Task]"
         inlets=[table_asset(plan.source, plan.table)],
         timeout=timedelta(hours=plan.data_timeout_hours),
         poke_interval=timedelta(seconds=plan.poll_seconds),
-        execution_timeout=_FIRST_LOOK,
+        execution_timeout=_FIRST_LOOK + timedelta(minutes=plan.start_minutes),
     )
     tasks: list[Task] = [waiting]
     for step in DATA_STEPS[1:]:

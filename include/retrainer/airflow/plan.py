@@ -31,7 +31,10 @@ class TrainPlan:
     """Name of the Airflow pool of its tasks."""
     retries: int
     retry_delay_seconds: int
+    start_minutes: int
+    """How long a step may wait for its place to run."""
     timeout_minutes: int
+    """Of a step, the wait for its place to run included."""
     data_timeout_hours: float
     poll_seconds: float
     mapped: bool
@@ -80,6 +83,7 @@ def plan_of(config: "ModelConfig", declaration: str) -> TrainPlan:
         pool=runtime.pool,
         retries=runtime.retries,
         retry_delay_seconds=runtime.retry_delay_seconds,
+        start_minutes=runtime.start_minutes,
         timeout_minutes=runtime.limits.timeout_minutes + runtime.start_minutes,
         data_timeout_hours=runtime.data_timeout_hours,
         poll_seconds=runtime.poll_seconds,

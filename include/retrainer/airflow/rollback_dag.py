@@ -11,8 +11,8 @@ from retrainer.airflow.plan import TrainPlan
 from retrainer.airflow.task_options import TaskOptions, task_options
 
 _URGENT = TaskOptions(pool="default_pool", retries=2, retry_delay=timedelta(seconds=5))
-"""Somebody waits: it does not queue behind the model's trainings, and a ledger or an MLflow that is away for a moment is
-asked again soon."""
+"""Somebody waits: it does not queue behind the model's trainings, and a ledger or an MLflow that is away for a moment
+is asked again soon."""
 
 
 def build_rollback_dag(plan: TrainPlan, *, project_root: Path, slack_connection_id: str) -> DAG:

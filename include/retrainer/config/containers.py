@@ -225,4 +225,4 @@ class Kubernetes(Section):
     user: Whole = Field(default=10_001, ge=1)
     """Number of the user and of the group that a step runs as. Default: that of the image `steps`."""
     start_minutes: Whole = Field(default=10, ge=1, le=1440)
-    """How long a pod may wait for a node and for its image, on top of limits.timeout_minutes."""
+    """How long a pod may wait for a node, and then as long for its image, on top of limits.timeout_minutes."""

@@ -93,8 +93,8 @@ class Runtime(Section):
 
     @property
     def start_minutes(self) -> int:
-        """How long a step may wait for its place to run, beside its own time."""
-        return self.kubernetes.start_minutes if self.kubernetes is not None else 0
+        """How long a step may wait for its place to run, beside its own time: for a node, and then for its image."""
+        return 2 * self.kubernetes.start_minutes if self.kubernetes is not None else 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

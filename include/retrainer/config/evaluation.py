@@ -73,8 +73,8 @@ class CanonicalCase(Section):
 
 
 class Gates(Section):
-    """What a challenger must show before it is deployed. `min_value` and `slices` have to be given, all other gates are on
-    by default; null turns one off."""
+    """What a challenger must show before it is deployed. `min_value` and `slices` have to be given, all other gates are
+    on by default; null turns one off."""
 
     test: Literal["superiority", "non_inferiority"] = "superiority"
     """superiority: shown to be better than the champion. non_inferiority: shown to be worse by less than `margin`."""

@@ -130,7 +130,7 @@ def closed_segments(folder: Path, *, most_bytes: int) -> Iterator[list[Segment]]
 
 def _hold(path: Path) -> Segment | None:
     try:
-        file = path.open("rb")
+        file = path.open("r+b")  # NFS locks a file for itself alone only where it may be written
     except FileNotFoundError:
         return None
     try:
@@ -138,6 +138,9 @@ def _hold(path: Path) -> Segment | None:
     except BlockingIOError:
         file.close()
         return None
+    except OSError:
+        file.close()
+        raise
     found = os.fstat(file.fileno())
     if found.st_nlink == 0:  # somebody collected it between being opened and being locked
         file.close()

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 import time
+from collections.abc import Mapping
 
 from retrainer.runtimes import processes
 from retrainer.runtimes.limits import Limits
@@ -15,13 +18,32 @@ _SWEEP_SECONDS = 0.01
 _MEGABYTE = 2**20
 
 
-class StepGroup:
-    """The session of processes whose leader is the forked step `pid`. Single-threaded: `poll` drives everything."""
+def make_scratch(environment: Mapping[str, str]) -> str:
+    """A folder of its own for the temporary files of a step with this environment, where they would be otherwise.
 
-    def __init__(self, pid: int, limits: Limits) -> None:
+    Raises:
+        OSError: it cannot be made.
+    """
+    around = environment.get("TMPDIR", "")
+    return tempfile.mkdtemp(prefix="retrainer-step-", dir=around if os.path.isdir(around) else None)  # noqa: PTH112
+
+
+def remove_scratch(scratch: str) -> None:
+    """Delete what a step that has ended left in its folder, and the folder."""
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+class StepGroup:
+    """The session of processes whose leader is the forked step `pid`, and the folder of their temporary files.
+
+    Single-threaded: `poll` drives everything.
+    """
+
+    def __init__(self, pid: int, limits: Limits, scratch: str) -> None:
         self.pid = pid
         self.reason = ""
         self._limits = limits
+        self._scratch = scratch
         self._started = time.monotonic()
         self._kill_at: float | None = None
         self._status: int | None = None
@@ -51,7 +73,11 @@ class StepGroup:
         return not left
 
     def reap(self) -> int:
-        """Free the number of the step that has exited. Its exit status, or minus the signal that ended it."""
+        """Free the number of the step that has exited, and its folder: a step that was killed could not clear up.
+
+        Its exit status, or minus the signal that ended it.
+        """
+        remove_scratch(self._scratch)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         assert self._status is not None

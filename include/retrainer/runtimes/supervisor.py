@@ -8,10 +8,11 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from retrainer.runtimes import processes
-from retrainer.runtimes.group import StepGroup, end_strays
+from retrainer.runtimes.group import StepGroup, end_strays, make_scratch, remove_scratch
 from retrainer.runtimes.protocol import Event, Job, JobReader, ProtocolError
 
 _IDLE_SECONDS = 1.0
@@ -144,8 +145,7 @@ class Supervisor:
         except (BlockingIOError, InterruptedError):
             return
         except ProtocolError as error:
-            client.tell(Event("refused", reason=str(error)))
-            self._drop(client)
+            self._turn_away(client, str(error))
         except OSError:
             self._client_went_away(client)
 
@@ -175,24 +175,37 @@ class Supervisor:
             self._drop(client)
             return
         if reason := self._refuse(job):
-            client.tell(Event("refused", reason=reason))
-            self._drop(client)
+            self._turn_away(client, reason)
             return
+        try:
+            scratch = make_scratch(job.environment)
+        except OSError as error:
+            self._turn_away(client, f"cannot make a temporary folder: {error}")
+            return
+        try:
+            pid = self._fork(client, replace(job, environment=job.environment | {"TMPDIR": scratch}))
+        except OSError as error:
+            remove_scratch(scratch)
+            self._turn_away(client, f"cannot fork: {error}")
+            return
+        client.reader.close()
+        client.group = StepGroup(pid, job.limits, scratch)
+        client.tell(Event("started", pid=pid))
+
+    def _turn_away(self, client: _Client, reason: str) -> None:
+        client.tell(Event("refused", reason=reason))
+        self._drop(client)
+
+    def _fork(self, client: _Client, job: Job) -> int:
         parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
         try:
             pid = os.fork()
             if pid == 0:
                 self._become_step(client, job, parent)
-        except OSError as error:
-            client.tell(Event("refused", reason=f"cannot fork: {error}"))
-            self._drop(client)
-            return
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
-        client.reader.close()
-        client.group = StepGroup(pid, job.limits)
-        client.tell(Event("started", pid=pid))
+        return pid
 
     def _become_step(self, client: _Client, job: Job, parent: int) -> NoReturn:
         """In the child: leave nothing of the supervisor behind but its memory, then run the job."""

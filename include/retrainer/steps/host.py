@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -133,11 +134,13 @@ def run_job(job: Job) -> NoReturn:
 
 
 def become_fresh(job: Job) -> None:
-    """Replace what was inherited from the host: environment, time zone, random state, the project's own modules."""
+    """Replace what was inherited from the host: environment, time zone, folder of temporary files, random state, the
+    project's own modules."""
     at_load = dict(os.environ)
     os.environ.clear()
     os.environ.update(job.environment)
     time.tzset()
+    tempfile.tempdir = None  # which asks TMPDIR again
     sys.argv = ["retrainer", "run", job.step]
     for name in [name for name in sys.modules if name.partition(".")[0] in ("retrainer", "models")]:
         del sys.modules[name]

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from retrainer.airflow.models_page.access import may_read_dags, visible_models
 from retrainer.airflow.models_page.app import create_app
+from retrainer.airflow.models_page.dags import models_with_dags
 from tests.dags.conftest import PROJECT
 from tests.dags.models_page.releases import Releases
 
@@ -16,9 +17,7 @@ WHAT_A_TAG_HIDES = re.compile(r"<[^>]+>|\s+")
 
 
 def environment(home: Path) -> dict[str, str]:
-    models = home / "models"
-    models.mkdir(exist_ok=True)
-    return {"RETRAINER_HOME": str(home), "RETRAINER_MODELS_DIR": str(models)}
+    return {"RETRAINER_HOME": str(home)}
 
 
 @pytest.fixture
@@ -33,11 +32,18 @@ def hidden() -> set[str]:
 
 
 @pytest.fixture
-def page(tmp_path: Path, hidden: set[str]) -> Iterator[TestClient]:
+def with_dags() -> set[str]:
+    """Models that have DAGs."""
+    return set()
+
+
+@pytest.fixture
+def page(tmp_path: Path, hidden: set[str], with_dags: set[str]) -> Iterator[TestClient]:
     """The application for somebody who is logged in."""
     app = create_app(environment(tmp_path), PROJECT)
     app.dependency_overrides[may_read_dags] = lambda: None
     app.dependency_overrides[visible_models] = lambda: lambda models: set(models) - hidden
+    app.dependency_overrides[models_with_dags] = lambda: with_dags
     with TestClient(app) as client:
         yield client
 

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from retrainer.airflow.models_page.access import may_read_dags, visible_models
 from retrainer.airflow.models_page.app import create_app
+from retrainer.airflow.models_page.dags import models_with_dags
 from retrainer.contracts import Gate
 from tests.dags.conftest import PROJECT
 from tests.dags.models_page.conftest import environment, words
@@ -102,6 +103,7 @@ def test_a_wrong_setting_is_a_500_without_its_value(tmp_path: Path) -> None:
     app = create_app(environment(tmp_path) | {"RETRAINER_LEDGER_URL": "nonsense://user:hunter2@host/x"}, PROJECT)
     app.dependency_overrides[may_read_dags] = lambda: None
     app.dependency_overrides[visible_models] = lambda: set
+    app.dependency_overrides[models_with_dags] = lambda: {"flight_delay"}
 
     shown = TestClient(app).get("/models")
 

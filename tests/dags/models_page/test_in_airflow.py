@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from airflow.models.dag import DagModel, DagTag
+from airflow.models.dagbundle import DagBundleModel
+from airflow.utils.session import create_session
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -14,6 +17,15 @@ from tests.dags.conftest import PROJECT
 from tests.dags.models_page.releases import Releases
 
 PATHS = ("/retrainer/models", "/retrainer/models/flight_delay")
+
+DAGS = (
+    ("flight_delay__train", ["retrainer", "train", "flight_delay"], False),
+    ("flight_delay__score", ["retrainer", "score", "flight_delay"], False),
+    ("brand_new__train", ["retrainer", "train", "brand_new"], False),
+    ("gone__train", ["retrainer", "train", "gone"], True),
+    ("of_another_team__train", ["train"], False),
+)
+"""Id, tags, and whether the DAG is gone."""
 
 LOADS = """
 import sys, airflow.plugins_manager
@@ -34,7 +46,19 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
             "AIRFLOW__API_AUTH__JWT_SECRET", "a key of the tests, as long as the signature asks for: 64 bytes and more"
         )
         with api_server() as app:
+            for name, tags, is_stale in DAGS:
+                know_of(name, tags, is_stale=is_stale)
             yield app
+
+
+def know_of(name: str, tags: list[str], *, is_stale: bool) -> None:
+    """Have Airflow know of a DAG, as its DAG processor does."""
+    with create_session() as session:
+        session.merge(DagBundleModel(name="dags-folder"))
+        session.flush()
+        dag = DagModel(dag_id=name, bundle_name="dags-folder", is_stale=is_stale)
+        dag.tags = [DagTag(name=tag, dag_id=name) for tag in tags]
+        session.add(dag)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +100,14 @@ def test_who_may_read_dags_sees_the_models(airflow: FastAPI, path: str, role: st
     assert shown.status_code == 200
     assert "a secret of the house" in shown.text
     assert 'href="/dags/flight_delay__rollback"' in shown.text
+
+
+def test_a_model_is_shown_while_its_dags_are_there_wherever_the_declaration_is(airflow: FastAPI) -> None:
+    shown = login(airflow, "viewer").get("/retrainer/models").text
+
+    assert 'href="/dags/brand_new__rollback"' in shown
+    assert "gone" not in shown.replace("declaration is gone", "")
+    assert "of_another_team" not in shown
 
 
 def test_the_navigation_has_the_page_and_airflow_found_nothing_wrong_with_the_plugin(airflow: FastAPI) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -15,10 +14,6 @@ from retrainer.contracts import Approval, Gate
 from tests.dags.conftest import PROJECT, Declare
 from tests.dags.models_page.conftest import words
 from tests.dags.models_page.releases import AS_OF, Releases, a_decision
-
-
-def declare_wrongly(home: Path, model: str) -> None:
-    (home / "models" / f"{model}.yaml").write_text("a mistake: [", encoding="utf-8")
 
 
 def links(html: str) -> dict[str, str]:
@@ -101,17 +96,17 @@ def test_what_is_on_trial_and_that_the_model_is_switched_off_stand_beside_the_ch
     assert "Switched off: the rule answers until a person switches the model on again." in shown
 
 
-def test_models_of_the_ledger_and_of_the_declarations_are_shown_even_a_broken_declaration(
-    page: TestClient, releases: Releases, tmp_path: Path
+def test_models_of_the_ledger_are_shown_and_those_that_only_have_dags(
+    page: TestClient, releases: Releases, with_dags: set[str]
 ) -> None:
-    declare_wrongly(tmp_path, "brand_new")
+    with_dags.add("brand_new")
     releases.add("reject", 1, model="long_gone")
 
     shown = page.get("/models").text
 
     assert words(shown).index("brand_new") < words(shown).index("long_gone")
     assert "v1 rejected, still no champion" in words(shown)
-    assert "Not declared any more: it has no DAGs." in words(shown)
+    assert "It has no DAGs: its declaration is gone, or has a mistake." in words(shown)
     assert links(shown)["Roll back …"] == "/dags/brand_new__rollback"
     assert links(shown)["Training"] == "/dags/brand_new__train"
     assert links(shown)["Rebuild …"] == "/dags/brand_new__rebuild"

@@ -115,11 +115,15 @@ class Stand:
         }
         return DockerRuntime(
             Runtime.model_validate(section),
-            TaskName("a_dag", "a_run", self.task, -1, attempt),
+            self.name(attempt),
             url=self.url,
             environment=self.environment,
             time_seconds=seconds,
         )
+
+    def name(self, attempt: int = 1) -> TaskName:
+        """The name of the task."""
+        return TaskName("a_deployment", "a_dag", "a_run", self.task, -1, attempt)
 
     def take(self, line: str) -> None:
         """A line of the log."""
@@ -127,7 +131,7 @@ class Stand:
 
     def containers(self) -> list[str]:
         """Containers of the task that there are, running or not."""
-        listed = docker("ps", "--all", "--quiet", "--filter", f"label=retrainer.task=a_dag/a_run/{self.task}")
+        listed = docker("ps", "--all", "--quiet", "--filter", f"label=retrainer.task={self.name()}")
         return listed.stdout.split()
 
     def wait_for_line(self, text: str, *, seconds: float = 60) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_processors_memory_processes_network_and_labels_are_as_declared(stand: S
     assert (host["PidsLimit"], host["NetworkMode"], host["Privileged"]) == (100, "none", False)
     assert host["Tmpfs"] == {"/tmp": "rw,nosuid,nodev,mode=1777,size=64m"}
     labels = found["Config"]["Labels"]
-    assert labels["retrainer.task"] == f"a_dag/a_run/{stand.task}"
+    assert labels["retrainer.task"] == f"a_deployment/a_dag/a_run/{stand.task}"
     assert (labels["retrainer.try"], labels["retrainer.step"], labels["retrainer.model"]) == ("1", "train", "stand_in")
     assert labels["retrainer.request"] == request("sleep").identity()
 
@@ -187,18 +188,19 @@ def test_what_a_killed_worker_left_is_removed_by_the_next_try_before_it_starts(s
 
 
 def test_another_tasks_container_stays_unless_nobody_can_be_waiting_for_it(stand: Stand) -> None:
-    def leave(task: str, until: int) -> str:
-        labels = [f"--label=retrainer.task=a_dag/a_run/{task}", f"--label=retrainer.until={until}"]
+    def leave(until: float, **other: str) -> str:
+        labels = [f"--label=retrainer.task={replace(stand.name(), **other)}", f"--label=retrainer.until={until:.0f}"]
         return docker("create", *labels, stand.image, "true").stdout.strip()
 
-    now = int(time.time())
-    working, overdue = leave(f"{stand.task}-working", now + 600), leave(f"{stand.task}-overdue", now - 1)
+    later, working = time.time() + 600, f"{stand.task}-working"
+    stay = [leave(later, task_id=working), leave(later, deployment="another")]
+    overdue = leave(time.time() - 2, task_id=working)
     try:
         assert stand.runtime().run(request("say", lines=[]), stand.take).is_done
-        assert docker("inspect", working, check=False).returncode == 0
+        assert [docker("inspect", each, check=False).returncode for each in stay] == [0, 0]
         assert docker("inspect", overdue, check=False).returncode != 0
     finally:
-        docker("rm", working)
+        docker("rm", *stay)
 
 
 def test_an_image_that_is_not_there_is_an_error_that_a_retry_does_not_help(stand: Stand) -> None:

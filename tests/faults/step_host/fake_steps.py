@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def act_allocate(config):
             time.sleep(300)
     time.sleep(config["seconds"])
     return len(held)
+
+
+def act_spool(config):
+    """Leave a file in the folder for temporary files as a step does that is killed, say where, and wait for a file."""
+    if config.get("stubborn"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    handle, name = tempfile.mkstemp()
+    os.write(handle, b"rows")
+    Path(config["spool"]).write_text(name)
+    logging.getLogger("retrainer.fake").info("ready")
+    wait_for(config["gate"])
+    return [name, os.environ["TMPDIR"]]
 
 
 def act_random(_config):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +123,27 @@ def test_a_step_over_its_memory_ends(runner):
 def test_memory_that_a_step_shares_with_its_children_counts_once(runner):
     outcome = runner.run(Limits(memory_mb=250), act="allocate", mb=130, forks=3, seconds=1)
     assert outcome.is_done, outcome
+
+
+def test_temporary_files_of_a_step_go_with_it_and_those_of_others_stay(runner):
+    other = runner.folder / "tmp" / "of-another"
+    other.mkdir(parents=True)
+    runtime = runner.runtime(TMPDIR=str(other.parent))
+    outcome = runtime.run(make_request(act="spool", spool=str(runner.folder / "spool"), gate=""), runner.lines.append)
+
+    name, folder = map(Path, outcome.require_result("train")["value"])
+    assert (name.parent, folder.parent) == (folder, other.parent)
+    assert list(other.parent.iterdir()) == [other]
+
+
+def test_temporary_files_of_a_step_that_is_killed_go_with_it(runner):
+    runtime, spool = runner.runtime(), runner.folder / "spool"
+
+    def cancel_when_ready(line: str) -> None:
+        if line.endswith("ready"):
+            assert Path(spool.read_text()).read_text() == "rows"
+            runtime.cancel()
+
+    request = make_request(act="spool", spool=str(spool), gate=str(runner.folder / "gate"), stubborn=True)
+    assert runtime.run(request, cancel_when_ready).exit_status == -signal.SIGKILL
+    assert not Path(spool.read_text()).parent.exists()

@@ -92,7 +92,9 @@ class KubernetesRuntime:
             return f"memory limit {self._runtime.limits.memory_mb} MB exceeded (killed by the kernel)"
         if of_pod.startswith("DeadlineExceeded") or (ended is not None and self._is_over_time(ended)):
             return f"time limit {self._time_seconds:g} s exceeded"
-        return f"its pod was ended: {of_pod}" if of_pod else ""
+        if of_pod:
+            return f"its pod was ended: {of_pod}"
+        return "" if ended is not None else "its pod ended before the step did"
 
     def _is_over_time(self, ended: k8s.V1ContainerStateTerminated) -> bool:
         if ended.exit_code != _KILLED or not ended.started_at or not ended.finished_at:
@@ -147,7 +149,7 @@ def _as_error(step: str, error: Exception) -> RetrainerError:
             f"{step}: no cluster is known to this worker: {error}",
             hint="Name an Airflow connection of type kubernetes in runtime.kubernetes.connection.",
         )
-    return StepFailedError(f"{step}: {str(error).splitlines()[0]}")
+    return StepFailedError(f"{step}: {'; '.join(line for line in str(error).splitlines() if line)}")
 
 
 def _message(error: ApiException) -> str:

@@ -1,9 +1,12 @@
 """The pod of a step, as Airflow's KubernetesPodOperator makes it."""
 
+import contextlib
 from collections.abc import Mapping
+from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.pod_generator import make_safe_label_value
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from retrainer.config.containers import Kubernetes, Toleration
@@ -16,6 +19,15 @@ from retrainer.runtimes.environment import step_environment
 _GRACE_SECONDS = 10
 _MARGIN_SECONDS = 60
 _TMP = "/tmp"  # noqa: S108 a folder of the container
+
+
+class StepPodOperator(KubernetesPodOperator):
+    """An operator that leaves it to others to say how its pod ended."""
+
+    def cleanup(self, *args: Any, **kwargs: Any) -> None:
+        """Delete the pod. That it failed would take the place of the error that says why it never ran."""
+        with contextlib.suppress(AirflowException):
+            super().cleanup(*args, **kwargs)
 
 
 def pod_operator(
@@ -38,7 +50,7 @@ def pod_operator(
     if kubernetes is None:
         raise ConfigurationError("runtime.kubernetes: is missing")
     start_seconds = kubernetes.start_minutes * 60
-    return KubernetesPodOperator(
+    return StepPodOperator(
         task_id=request.step,
         name=f"{request.model}-{request.step}".replace("_", "-"),
         namespace=kubernetes.namespace,

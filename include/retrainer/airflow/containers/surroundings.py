@@ -9,6 +9,9 @@ from retrainer.errors import ConfigurationError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+_HOME = "/var/lib/retrainer"
+"""RETRAINER_HOME of the images."""
+
 
 def refuse_unreachable(places: Mapping[str, str], *, mounted: Iterable[str], has_own_network: bool) -> None:
     """Look at addresses before a container tries them for minutes, or writes into a folder that nobody else sees.
@@ -27,7 +30,7 @@ def refuse_unreachable(places: Mapping[str, str], *, mounted: Iterable[str], has
         if path is not None and not any(path.is_relative_to(folder) for folder in shared):
             raise ConfigurationError(
                 f"{name} is {path}, which the step's container would have for itself: no mount is there",
-                hint="Mount it at the same path in the declaration's runtime section, or keep it on a server.",
+                hint="Mount what is to be shared there in the declaration's runtime section, or use a server.",
             )
         if path is None and has_own_network and urlsplit(address).hostname in _LOOPBACK:
             raise ConfigurationError(
@@ -36,15 +39,15 @@ def refuse_unreachable(places: Mapping[str, str], *, mounted: Iterable[str], has
             )
 
 
-def places(settings: RuntimeSettings, *, source_url: str) -> dict[str, str]:
-    """The addresses that every step may need, by the name of their setting; `source_url` is empty where not needed."""
-    needed = {
-        "data_uri": settings.data_uri,
-        "ledger_url": settings.ledger_url,
-        "mlflow_uri": settings.mlflow_uri,
-        "the source": source_url,
-    }
-    return {name: address for name, address in needed.items() if address}
+def places(settings: RuntimeSettings, *, is_served: bool) -> dict[str, str]:
+    """The addresses without secrets that every step of a model may need, by the name of their setting."""
+    found = {"data_uri": settings.data_uri, "mlflow_uri": settings.mlflow_uri}
+    return found | {"serving_uri": settings.serving_uri} if is_served and settings.has_server else found
+
+
+def prediction_folder(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where a step in a container with this environment looks for what the model server logged."""
+    return {"the log of predictions": f"{environment.get('RETRAINER_HOME', _HOME)}/serving/predictions"}
 
 
 def _local_path(address: str) -> PurePosixPath | None:

@@ -12,10 +12,12 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from retrainer.airflow.models_page.access import Visible, may_read_dags, visible_models
 from retrainer.airflow.models_page.addresses import Addresses
+from retrainer.airflow.models_page.dags import models_with_dags
 from retrainer.airflow.models_page.history import History
 from retrainer.airflow.models_page.pages import Pages
 from retrainer.airflow.models_page.records import Records
@@ -30,7 +32,14 @@ _MESSAGES = {
 }
 
 VisibleDep = Annotated[Visible, Depends(visible_models)]
-Number = Annotated[int | None, Query(ge=1)]
+WithDagsDep = Annotated[frozenset[str], Depends(models_with_dags)]
+
+
+class Place(BaseModel):
+    """What of a model's history is asked for."""
+
+    page: int | None = Field(default=None, ge=1)
+    entry: int | None = Field(default=None, ge=1)
 
 
 def create_app(environ: Mapping[str, str], folder: Path) -> FastAPI:
@@ -44,30 +53,28 @@ def create_app(environ: Mapping[str, str], folder: Path) -> FastAPI:
 
 def _add_pages(app: FastAPI, records: Records, pages: Pages) -> None:
     @app.get("/models")
-    def models(request: Request, visible: VisibleDep) -> HTMLResponse:
-        names = records.models()
+    def models(request: Request, visible: VisibleDep, with_dags: WithDagsDep) -> HTMLResponse:
+        names = records.models(with_dags)
         seen = visible(names)
-        histories = [records.history(name) for name in names if name in seen]
+        histories = [records.history(name, has_dags=name in with_dags) for name in names if name in seen]
         return pages.page("models.html", _addresses(request), histories=histories)
 
     @app.get("/models/{model}")
     def model(
-        request: Request, model: str, visible: VisibleDep, page: Number = None, entry: Number = None
+        request: Request, model: str, visible: VisibleDep, with_dags: WithDagsDep, place: Annotated[Place, Query()]
     ) -> HTMLResponse:
-        if model not in records.models() or model not in visible([model]):
+        if model not in records.models(with_dags) or model not in visible([model]):
             raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no model {model!r}, or you may not see it.")
-        history = records.history(model)
-        shown = _page(history, page=page, entry=entry)
-        return pages.page(
-            "model.html", _addresses(request), history=history, page=shown, opened=entry or history.newest_decision
-        )
+        history = records.history(model, has_dags=model in with_dags)
+        shown, opened = _page(history, place), place.entry or history.newest_decision
+        return pages.page("model.html", _addresses(request), history=history, page=shown, opened=opened)
 
 
-def _page(history: History, *, page: int | None, entry: int | None) -> int:
+def _page(history: History, place: Place) -> int:
     """The page that is asked for: by an entry on it, by its number, or else the first."""
-    number = history.page_of(entry) if entry is not None else page or 1
+    number = history.page_of(place.entry) if place.entry is not None else place.page or 1
     if number is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"{history.model} has no entry {entry} in the ledger.")
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"{history.model} has no entry {place.entry} in the ledger.")
     if number > history.pages:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no page {number}; the last one is {history.pages}.")
     return number

@@ -56,7 +56,7 @@ class History:
     """All that the ledger says of a model. `entries` are the newest first."""
 
     model: str
-    declared: bool
+    has_dags: bool
     standing: Standing
     entries: tuple[Entry, ...]
 
@@ -101,9 +101,9 @@ class History:
         return _line(self.entries[place], before)
 
 
-def history_of(model: str, entries: Sequence[Entry], *, declared: bool) -> History:
+def history_of(model: str, entries: Sequence[Entry], *, has_dags: bool) -> History:
     """The history of `model` from all its entries, oldest first."""
-    return History(model, declared, standing(entries), tuple(reversed(entries)))
+    return History(model, has_dags, standing(entries), tuple(reversed(entries)))
 
 
 def _line(entry: Entry, champion: int | None) -> Line:

@@ -1,18 +1,16 @@
-"""Where the page's facts come from: the declarations' file names and the ledger."""
+"""Where the page's facts come from: the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
 from retrainer.airflow.models_page.history import History, history_of
-from retrainer.config.load import find_declarations
-from retrainer.config.problem import DeclarationError
-from retrainer.config.runtime import RuntimeSettings, find_project_root, load_settings
+from retrainer.config.runtime import find_project_root, load_settings
 from retrainer.ledger import Ledger
 
 
 class Records:
-    """The models of the project around `folder`. The ledger is opened once, when it is first asked and answers.
+    """The ledger of the project around `folder`. It is opened once, when it is first asked and answers.
 
     Every method may raise ConfigurationError (a setting is wrong) or LedgerUnavailableError, and blocks meanwhile.
     """
@@ -21,29 +19,19 @@ class Records:
         self._environ = environ
         self._folder = folder
         self._lock = Lock()
-        self._opened: tuple[RuntimeSettings, Ledger] | None = None
+        self._ledger: Ledger | None = None
 
-    def models(self) -> list[str]:
-        """Every model that is declared or has an entry, in order of name."""
-        settings, ledger = self._open()
-        return sorted({*_declared(settings), *ledger.models()})
+    def models(self, with_dags: Iterable[str]) -> list[str]:
+        """Every model that has DAGs or an entry, in order of name."""
+        return sorted({*with_dags, *self._open().models()})
 
-    def history(self, model: str) -> History:
+    def history(self, model: str, *, has_dags: bool) -> History:
         """What the ledger says of `model`."""
-        settings, ledger = self._open()
-        return history_of(model, ledger.entries(model), declared=model in _declared(settings))
+        return history_of(model, self._open().entries(model), has_dags=has_dags)
 
-    def _open(self) -> tuple[RuntimeSettings, Ledger]:
+    def _open(self) -> Ledger:
         with self._lock:
-            if self._opened is None:
+            if self._ledger is None:
                 settings = load_settings(self._environ, find_project_root(self._folder))
-                self._opened = settings, Ledger.open(settings.ledger_url)
-            return self._opened
-
-
-def _declared(settings: RuntimeSettings) -> set[str]:
-    """Names of the declarations' files, right or wrong: a mistake in one does not hide its model's past."""
-    try:
-        return {path.stem for path in find_declarations(settings.models_dir)}
-    except DeclarationError:
-        return set()
+                self._ledger = Ledger.open(settings.ledger_url)
+            return self._ledger
