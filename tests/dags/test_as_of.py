@@ -137,3 +137,15 @@ def manual_interval(cron: str, zone: str, moment: datetime) -> Interval:
 
 def plain(moment: pendulum.DateTime) -> datetime:
     return datetime.fromisoformat(moment.isoformat())
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * *", "0 0 * * 1", "0 12 1 * *"], ids=["at three", "weekly", "monthly"])
+def test_the_last_interval_that_starts_before_the_end_has_its_run(cron: str) -> None:
+    schedule = Schedule.model_validate({"cron": cron, "start": "2013-01-01", "end": "2014-01-01"})
+    last = schedule.intervals(datetime(2013, 11, 1, tzinfo=UTC), datetime(2014, 3, 1, tzinfo=UTC))
+    (over,) = [each for each in last if each.start < datetime(2014, 1, 1, tzinfo=UTC) <= each.end]
+
+    by_the_clock = run_interval(build_context(interval=(over.start, over.end)), schedule)
+    by_hand = run_interval(build_context(run_after=pendulum.datetime(2026, 11, 21)), schedule)
+
+    assert by_the_clock == by_hand == over

@@ -187,6 +187,11 @@ def not_landed() -> StepOutcome:
     return StepOutcome(1, error_kind="DataNotReadyError", error_message="interval has not landed: flights")
 
 
+def resumed(deadline: str) -> dict[str, Any]:
+    """What Airflow resumes a deferred task with: what it deferred with, and the event of its trigger."""
+    return {"deadline": deadline, "event": "2013-05-27T04:01:00+00:00"}
+
+
 def test_what_has_not_landed_is_looked_for_again_after_a_minute(declaration: Path, runtime: Mock) -> None:
     runtime.return_value.run.return_value = not_landed()
     context = build_context(interval=NIGHT)
@@ -199,7 +204,7 @@ def test_what_has_not_landed_is_looked_for_again_after_a_minute(declaration: Pat
     again: Any = raised.value.trigger.serialize()[1]["moment"]
     assert timedelta(seconds=50) < again - datetime.now(UTC) <= timedelta(seconds=60)
     runtime.return_value.run.return_value = StepOutcome(0, result=ARRIVAL)
-    assert sensor(declaration).look_again(context, None, deadline) == ARRIVAL
+    assert sensor(declaration).resume_execution("look_again", resumed(deadline), context) == ARRIVAL
 
 
 def test_once_the_time_is_up_the_sensor_says_what_was_missing(declaration: Path, runtime: Mock) -> None:
@@ -207,7 +212,7 @@ def test_once_the_time_is_up_the_sensor_says_what_was_missing(declaration: Path,
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
 
     with pytest.raises(AirflowSensorTimeout, match="did not land in time: interval has not landed: flights"):
-        sensor(declaration).look_again(build_context(interval=NIGHT), None, past)
+        sensor(declaration).resume_execution("look_again", resumed(past), build_context(interval=NIGHT))
 
 
 def test_a_look_that_fails_in_another_way_is_an_error(declaration: Path, runtime: Mock) -> None:

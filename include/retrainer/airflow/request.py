@@ -28,10 +28,8 @@ def run_interval(context: Context, schedule: Schedule) -> Interval:
     given = context["params"].get("as_of")
     if given:
         return _within(schedule, schedule.interval_before(_parse(given, schedule)), given)
-    as_of = _of_run(context)
-    if schedule.end is not None:
-        as_of = min(as_of, _midnight(schedule, schedule.end))
-    return schedule.interval_before(as_of)
+    as_of, over = _of_run(context), schedule.is_over_at()
+    return schedule.interval_before(as_of if over is None else min(as_of, over))
 
 
 def is_after_the_schedule(context: Context, schedule: Schedule) -> bool:

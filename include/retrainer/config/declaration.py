@@ -1,5 +1,6 @@
 """The declaration of one model: everything that config/models/<model>.yaml may say."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
@@ -158,6 +159,14 @@ class ModelConfig(Section):
     """Seed of everything random: splits, estimator, search, bootstrap."""
     min_quality: Fraction = 0.0
     """Share of checks (warnings included) that must pass, 0 to 1."""
+
+    @property
+    def label_columns(self) -> frozenset[str]:
+        """Columns of the row table that only the label needs: they are filled in when it becomes known."""
+        label, table = self.source.label, self.source.tables[self.source.rows]
+        named = {*re.findall(r"\w+", label.expression), label.known_at}
+        used = {table.event_time, *table.key, *self.features.inputs}
+        return frozenset(column for column in table.columns if column in named and column not in used)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -52,7 +52,8 @@ class Window(Section):
     by: SomeColumns
     """Columns to group by."""
     value: ColumnName
-    """`label`, or a numeric column of the row table."""
+    """`label`, or a numeric column of the row table. The label, and columns that only it needs, count from when it is
+    known."""
     aggregate: Literal["mean", "sum", "count", "min", "max"]
     """How the values are reduced."""
     over: Length

@@ -97,6 +97,14 @@ class Schedule(Section):
             boundary = following
         return found
 
+    def is_over_at(self) -> datetime | None:
+        """When the last interval that starts before `end` is over; None without an end."""
+        if self.end is None:
+            return None
+        midnight = datetime.combine(self.end, time(), tzinfo=self.zone)
+        _, boundary = self._two_boundaries(midnight)
+        return boundary if boundary == midnight else self._after(boundary, croniter(self.cron))
+
     def longest_interval(self) -> timedelta:
         """How long an interval of this schedule may last, in wall-clock time, from a look at the first forty."""
         if self.cron.split()[2:] == ["*", "*", "*"]:

@@ -36,7 +36,7 @@ class FeatureTables:
     def history(self, config: ModelConfig) -> History:
         """The row table."""
         source = config.source
-        return History(self.views[source.rows], source.tables[source.rows], source.label)
+        return History(self.views[source.rows], source.tables[source.rows], source.label, config.label_columns)
 
     def query(self, query: str, config: ModelConfig, *, intervals: Sequence[Interval]) -> duckdb.DuckDBPyRelation:
         """The result of a query that may use INTERVALS, which are `intervals`.

@@ -19,11 +19,13 @@ LABEL = "_retrainer_label"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The row table that windows aggregate: its view, what is declared of it, its label."""
+    """The row table that windows aggregate: its view, what is declared of it, its label, the columns that only that
+    needs."""
 
     view: str
     table: Table
     label: Label
+    label_columns: frozenset[str]
 
     def labelled(self) -> str:
         """A query: the rows with their label (float64) beside their columns, so that the expression sees no other's."""
@@ -46,7 +48,7 @@ def window_values(window: Window, history: History) -> str:
     groups = listed(window.by, alias="h")
     past = f"h.{at} < b.start AND h.{at} >= b.start - {length(window.over)}"
     value = f"h.{LABEL}" if window.value == LABEL_FEATURE else f"CAST(h.{quoted(window.value)} AS DOUBLE)"
-    if window.value == LABEL_FEATURE:
+    if window.value == LABEL_FEATURE or window.value in history.label_columns:
         past += f" AND {history.known_at('h')} <= b.start"
     if window.aggregate in ("mean", "sum"):  # floating-point sums depend on their order: fix it, for equal bytes
         value += f" ORDER BY {listed((history.table.event_time, *history.table.key), alias='h')}"

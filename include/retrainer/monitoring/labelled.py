@@ -21,7 +21,8 @@ class LabelledInterval:
     `predictions` are counted once for each key, `labelled` are those whose label is known. `labels` (of a classifier 0
     or 1) and `outputs` have one value for each of these, or for a sample of them where they are many. `unknown_keys`
     are predictions whose key no row has; `duplicates` further predictions of the same key, which do not count.
-    `version` is None where the interval has no predictions.
+    `version` is None where the interval has no predictions. `is_before_holdout`: the version may have learned from
+    these rows, as it was asked about them later.
     """
 
     interval: Interval
@@ -32,6 +33,7 @@ class LabelledInterval:
     outputs: NDArray[np.float64]
     unknown_keys: int = 0
     duplicates: int = 0
+    is_before_holdout: bool = False
 
     @property
     def coverage(self) -> float | None:
@@ -39,8 +41,10 @@ class LabelledInterval:
         return self.labelled / self.predictions if self.predictions else None
 
     def is_known(self, min_coverage: float) -> bool:
-        """Are enough of its labels known?"""
-        return self.coverage is not None and self.coverage >= min_coverage and self.labelled > 0
+        """Are enough of its labels known, and do they say how good the version is?"""
+        if self.is_before_holdout or self.coverage is None:
+            return False
+        return self.coverage >= min_coverage and self.labelled > 0
 
     @property
     def rows(self) -> Rows:

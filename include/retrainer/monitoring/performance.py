@@ -72,6 +72,8 @@ def _value(each: LabelledInterval, by: Yardstick) -> dict[str, object]:
 def not_known(each: LabelledInterval, min_coverage: float) -> str:
     if not each.predictions:
         return "no predictions in this interval"
+    if each.is_before_holdout:
+        return f"does not count: v{each.version} may have learned from these rows, which are older than its holdout"
     share = f"{each.labelled:,} of {each.predictions:,} predictions ({each.labelled / each.predictions:.0%})"
     return f"not known yet: {share} have a label, {min_coverage:.0%} are needed"
 

@@ -8,6 +8,8 @@ import duckdb
 
 MEMORY_MB = 1024
 
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
 
 @contextmanager
 def connect(*, memory_mb: int = MEMORY_MB) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -29,3 +31,14 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """`text` as a DuckDB string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def is_of_type(column: str, kind: str) -> str:
+    """A condition in SQL: the text in the quoted `column` is a value of the SQL type `kind`, or null.
+
+    A cast alone would round 1.5 to the integer 2.
+    """
+    fits = f"TRY_CAST({column} AS {kind}) IS NOT NULL"
+    if kind in _INTEGERS:
+        fits += f" AND TRY_CAST({column} AS DOUBLE) = floor(TRY_CAST({column} AS DOUBLE))"
+    return f"({column} IS NULL OR ({fits}))"

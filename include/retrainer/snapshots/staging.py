@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from retrainer.contracts.columns import INTERVAL
-from retrainer.snapshots.connection import connect, identifier, literal
+from retrainer.snapshots.connection import connect, identifier, is_of_type, literal
 from retrainer.snapshots.delta import canonical, grouped, view_partitions
 from retrainer.snapshots.digest import PartitionDigests, combined
 from retrainer.snapshots.replace import replace_partitions
@@ -111,7 +111,6 @@ def _types(connection: duckdb.DuckDBPyConnection, view: str) -> dict[str, str]:
 
 
 def _converts(connection: duckdb.DuckDBPyConnection, view: str, column: str, kind: str) -> bool:
-    name = identifier(column)
-    query = f"SELECT count(*) FROM {identifier(view)} WHERE {name} IS NOT NULL AND TRY_CAST({name} AS {kind}) IS NULL"
+    query = f"SELECT count(*) FROM {identifier(view)} WHERE NOT {is_of_type(identifier(column), kind)}"
     row = connection.execute(query).fetchone()
     return row is not None and row[0] == 0

@@ -45,7 +45,9 @@ def _read(config: ModelConfig, features: FeatureSet, window: Interval) -> pd.Dat
     """The rows of the feature table in the intervals that touch `window`, in order of time and key."""
     keys = config.source.tables[config.source.rows].key
     ordered = ", ".join([INTERVAL, TIME, *(f'"{key}"' for key in keys)])
-    narrowed = features.table.model_copy(update={"window": window})
+    first = config.schedule.interval_before(window.start).end  # the interval that is under way there begins then
+    touched = Interval(start=max(first, features.table.window.start), end=window.end)
+    narrowed = features.table.model_copy(update={"window": touched})
     with connect() as connection:
         open_view(connection, narrowed, "examples")
         frame: pd.DataFrame = connection.sql(f"SELECT * FROM examples ORDER BY {ordered}").to_arrow_table().to_pandas()

@@ -1,8 +1,9 @@
 """How good the predictions of past intervals were, on the labels that are known by now: all measurements of it."""
 
+import contextlib
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -48,7 +49,7 @@ def measure_past(
     with connect(memory_mb=MEMORY_MB) as connection:
         rows = LabelledRows(config, data_uri, connection, as_of=as_of)
         for interval in intervals:
-            labelled = rows.read(interval)
+            labelled = [_judged_by_holdout(one, entries) for one in rows.read(interval)]
             found += labelled
             business += [each for one in labelled for each in _business(one, rows, by)]
         business += _business_windows(found, rows, by)
@@ -73,17 +74,26 @@ def metric_of(config: ModelConfig) -> Metric:
 
 def promise_of(entries: Sequence[Entry], version: int, *, metric: str) -> Promise | None:
     """What the last promotion of `version` said it was worth on the holdout, by that metric; None where it did not."""
-    for entry in reversed(entries):
-        if entry.version != version or entry.action != "promote" or DECISION not in entry.evidence:
-            continue
-        try:
-            decision = Decision.model_validate(entry.evidence[DECISION])
-        except ValidationError:  # of another version of this software
-            continue
+    for decision in _promotions(entries, version):
         value, low, high = decision.challenger_value, decision.challenger_low, decision.challenger_high
         if decision.metric == metric and value is not None and low is not None and high is not None:
             return Promise(value, low, high, decision.confidence, decision.blocks)
     return None
+
+
+def _judged_by_holdout(each: LabelledInterval, entries: Sequence[Entry]) -> LabelledInterval:
+    """Marked where the version was asked about rows that are older than those it was judged on."""
+    decisions = _promotions(entries, each.version) if each.version is not None else ()
+    starts = [decision.holdout.start for decision in decisions if decision.holdout is not None]
+    return replace(each, is_before_holdout=bool(starts) and each.interval.start < max(starts))
+
+
+def _promotions(entries: Sequence[Entry], version: int) -> Iterator[Decision]:
+    """The decisions by which `version` was promoted, the last first."""
+    for entry in reversed(entries):
+        if entry.version == version and entry.action == "promote" and DECISION in entry.evidence:
+            with contextlib.suppress(ValidationError):  # of another version of this software
+                yield Decision.model_validate(entry.evidence[DECISION])
 
 
 def _business(each: LabelledInterval, rows: LabelledRows, by: Yardstick) -> list[Measurement]:

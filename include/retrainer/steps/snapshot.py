@@ -19,8 +19,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(request: StepRequest, settings: RuntimeSettings) -> StagedSnapshot:
-    """Stage the run's interval, and every complete interval of the windows that is not in the validated snapshot, or so
-    young that its labels may have been filled in since.
+    """Stage the run's interval, and every complete interval of the windows that is not in the validated snapshot, or
+    was so young when it was last read that its labels may have been filled in since.
 
     Raises:
         SourceUnavailableError: the source did not answer.
@@ -51,8 +51,10 @@ class _Staging:
         there = published_counts(self.place.snapshot(name), self.config, name)
         extract = source.table(name)
         before = [each for each in required_intervals(self.config, window, own) if each != own]
-        unsettled = own.end - self._may_change_for(name)
-        missing = [each for each in before if each.key not in there or each.end >= unsettled]
+        # The newest interval that is there was the own one of the last run that published: that run read at its end.
+        last_read = max((each.end for each in before if each.key in there), default=own.end)
+        unsettled = last_read - self._may_change_for(name)
+        missing = [each for each in before if each.key not in there or each.end > unsettled]
         intervals = [*extract.complete(missing), own]
         staged = self._stage(extract, intervals)
         _LOG.info(

@@ -13,6 +13,7 @@ from retrainer.config.source import ColumnType, Table
 from retrainer.contracts import Interval
 from retrainer.contracts.columns import INTERVAL
 from retrainer.errors import BadDataError
+from retrainer.snapshots.connection import is_of_type
 from retrainer.sources.extract import Extract, OpenSource, Unconvertible
 
 _LOG = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _typed(extract: Extract, declared: Table) -> str:
         name, sql = _quoted(column), _TYPES[kind][0]
         columns.append(f"TRY_CAST({name} AS {sql}) AS {name}")
         if extract.schema.field(column).type not in _TYPES[kind][1]:
-            fits.append(f"({name} IS NULL OR TRY_CAST({name} AS {sql}) IS NOT NULL)")
+            fits.append(is_of_type(name, sql))
     return f"{', '.join(columns)}, {' AND '.join(fits)} AS {_FITS}"
 
 

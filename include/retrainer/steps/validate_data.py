@@ -3,10 +3,9 @@
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import duckdb
 from deltalake import DeltaTable
@@ -202,13 +201,13 @@ class _Run:
         weeks = self.config.source.tables[staged.table].row_count.weeks
         counts = counts_of(table)
         known = self._published(staged.table) | {key: counts.get(key, 0) for key in good}
-        first = partition_key(self.own.start - timedelta(weeks=weeks))
+        first = partition_key(self.config.schedule.days_before(self.own.start, 7 * weeks))
         past = tuple(
             PastCount(datetime.fromisoformat(key), rows)
             for key, rows in sorted(known.items())
             if first <= key < self.own.key
         )
-        return Batch(batch.table, batch.name, batch.connection, batch.view, batch.columns, self.own, past)
+        return replace(batch, interval=self.own, past=past, zone=self.config.schedule.zone)
 
     def _published(self, table: str) -> dict[str, int]:
         return published_counts(self.place.snapshot(table), self.config, table)
@@ -237,18 +236,10 @@ def _suite(config: ModelConfig, name: str) -> Suite:
         expectations=declared.expectations,
         columns=declared.columns,
         key=declared.key,
-        may_be_empty=frozenset(_label_columns(config)) if name == config.source.rows else frozenset(),
+        may_be_empty=config.label_columns if name == config.source.rows else frozenset(),
         row_count=RowCountRule(declared.row_count.min_share, declared.row_count.max_share),
         freshness=FreshnessRule(declared.event_time, fresh.max_gap) if fresh else None,
     )
-
-
-def _label_columns(config: ModelConfig) -> set[str]:
-    label = config.source.label
-    named = {*re.findall(r"\w+", label.expression), label.known_at}
-    declared = config.source.tables[config.source.rows]
-    used = {declared.event_time, *declared.key, *config.features.inputs}
-    return {column for column in declared.columns if column in named and column not in used}
 
 
 def _report(checked: Sequence[_Checked], snapshot: tuple[TableRef, ...], docs: _Docs) -> ValidationReport:

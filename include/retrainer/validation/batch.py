@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import duckdb
 
@@ -30,7 +30,7 @@ class Batch:
     open, has no transaction running and stays open; its session's time zone is set to UTC and its progress bar is
     switched off. `columns` are the names and SQL types as the source has them, which is what the schema is checked
     against. `interval` is needed for freshness and row counts; `past` are the row counts of the weeks before, in any
-    order.
+    order; `zone` says which weekday it was.
     """
 
     table: str
@@ -40,6 +40,7 @@ class Batch:
     columns: Mapping[str, str]
     interval: Interval | None = None
     past: tuple[PastCount, ...] = ()
+    zone: tzinfo = UTC
 
 
 def quoted(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from retrainer.contracts import CheckResult, Severity
-from retrainer.validation.batch import FLOAT_TYPES, Batch, PastCount, aggregate, quoted, without_nan
+from retrainer.validation.batch import FLOAT_TYPES, Batch, aggregate, quoted, without_nan
 from retrainer.validation.schema import kind_of
 from retrainer.validation.suite import FreshnessRule, RowCountRule, Suite
 
@@ -79,7 +79,7 @@ def _check_keys(batch: Batch, key: tuple[str, ...], types: Mapping[str, str]) ->
 
 def _check_row_count(batch: Batch, rule: RowCountRule, rows: int) -> CheckResult:
     assert batch.interval is not None
-    counts, which = _comparable(batch.interval.start, batch.past)
+    counts, which = _comparable(batch)
     if len(counts) < _FEWEST_PAST_COUNTS:
         message = (
             f"{rows} rows; {len(counts)} past intervals are too few to compare with ({_FEWEST_PAST_COUNTS} needed)"
@@ -91,12 +91,13 @@ def _check_row_count(batch: Batch, rule: RowCountRule, rows: int) -> CheckResult
     return _result(batch, "row_count", message, severity=rule.severity, success=low <= rows <= high)
 
 
-def _comparable(start: datetime, past: tuple[PastCount, ...]) -> tuple[list[int], str]:
-    weekday = start.astimezone(UTC).weekday()
-    same = [count.rows for count in past if count.start.astimezone(UTC).weekday() == weekday]
+def _comparable(batch: Batch) -> tuple[list[int], str]:
+    assert batch.interval is not None
+    weekday = batch.interval.start.astimezone(batch.zone).weekday()
+    same = [count.rows for count in batch.past if count.start.astimezone(batch.zone).weekday() == weekday]
     if len(same) >= _FEWEST_PAST_COUNTS:
         return same, "intervals of the same weekday"
-    return [count.rows for count in past], "past intervals"
+    return [count.rows for count in batch.past], "past intervals"
 
 
 def _check_freshness(batch: Batch, rule: FreshnessRule, types: Mapping[str, str]) -> CheckResult:

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from retrainer.config.declaration import ModelConfig
 from retrainer.config.load import load_declaration
 from retrainer.errors import ConfigurationError
 from retrainer.features import FeatureTables, build_features, feature_columns
@@ -19,6 +20,13 @@ DAY = timedelta(days=1)
 @pytest.fixture(scope="module")
 def config():
     return load_declaration(PROJECT / "config" / "models" / "flight_delay.yaml")
+
+
+def changed(config, window: dict) -> ModelConfig:
+    """With another definition of carrier_late_share."""
+    content = config.model_dump(mode="json")
+    content["features"]["windows"]["carrier_late_share"] = window
+    return ModelConfig.model_validate(content)
 
 
 def flight(number: int, departure: datetime, *, late: bool | None = False, **changes) -> dict:
@@ -116,6 +124,18 @@ def test_the_late_share_counts_only_flights_whose_delay_was_known_at_midnight(co
     (row,) = features_of(config, flights, [])
     assert row["carrier_late_share"] == 0.5
     assert row["origin_late_share"] == pytest.approx(2 / 3)
+
+
+def test_a_column_that_only_the_label_needs_counts_once_the_label_is_known(config):
+    window = {"by": ["carrier"], "value": "arrival_delay", "aggregate": "count", "over": "1d"}
+    config = changed(config, window)
+    flights = [
+        flight(1, MIDNIGHT + timedelta(hours=12)),
+        flight(2, MIDNIGHT - timedelta(hours=12), late=True),
+        flight(3, MIDNIGHT - timedelta(hours=1), late=True),  # lands after midnight
+    ]
+    (row,) = features_of(config, flights, [])
+    assert row["carrier_late_share"] == 1
 
 
 def test_labels_and_when_they_were_known_are_kept_beside_the_features(config):

@@ -61,3 +61,16 @@ def test_a_column_read_as_text_has_its_type_again_in_the_partitions_where_every_
         assert connection.execute("SELECT size FROM good ORDER BY id").fetchall() == [(0.5,), (None,)]
         assert view_staged(connection, table, [KEYS[1]], "bad", meant=meant)["size"] == "VARCHAR"
         assert view_staged(connection, table, KEYS[:2], "both", meant=meant)["size"] == "VARCHAR"
+
+
+def test_a_fraction_in_a_column_of_integers_is_not_rounded(tmp_path):
+    uri = str(tmp_path / "staged")
+    as_text = pa.schema([("id", pa.string())])
+    for key, texts in ((KEYS[0], ("1", "-2", "9007199254740993")), (KEYS[1], ("1.5", "2"))):
+        batch = pa.RecordBatch.from_pylist([{"id": text} for text in texts], as_text)
+        stage(f"{uri}-{key[:10]}", [(key, batch)], schema=as_text, keys=[key])
+    with connect() as connection:
+        whole, fraction = (DeltaTable(f"{uri}-{key[:10]}") for key in KEYS[:2])
+        assert view_staged(connection, whole, KEYS[:1], "whole", meant={"id": "BIGINT"}) == {"id": "BIGINT"}
+        assert connection.execute("SELECT max(id) FROM whole").fetchone() == (9007199254740993,)
+        assert view_staged(connection, fraction, KEYS[1:2], "fraction", meant={"id": "BIGINT"}) == {"id": "VARCHAR"}

@@ -157,3 +157,19 @@ def test_the_promise_is_that_of_the_last_promotion_of_the_version():
 )
 def test_a_release_that_promised_nothing_has_no_promise(entry):
     assert promise_of((entry,), 1, metric="roc_auc") is None
+
+
+def test_what_a_version_learned_from_does_not_say_how_good_it_is(world):
+    holdout = {"start": as_of(7).isoformat(), "end": as_of(DAYS).isoformat()}
+    entries = (promoted(holdout=holdout),)
+
+    past = measure(world, entries=entries)
+
+    assert [each.value for each in of(past, "coverage")] == [1.0] * DAYS
+    values = of(past, "roc_auc")
+    assert [each.value is None for each in values] == [True] * 7 + [False] * 5
+    assert "v1 may have learned from these rows" in values[0].note
+    (window,) = of(past, "window")
+    assert window.rows == 5 * 120
+    assert window.value < 0.65
+    assert [each.value is None for each in of(past, "missed", "missed")][:7] == [True] * 7

@@ -41,13 +41,23 @@ def test_the_first_run_stages_the_windows_and_the_interval_last(settings):
     assert orders.columns["note"] == "VARCHAR"
 
 
-def test_later_runs_stage_only_what_is_not_validated_yet(settings, source):
+def test_later_runs_stage_what_is_not_validated_yet_and_labels_that_were_young_when_they_were_read(settings, source):
     validate(settings, take(settings)[0])
     for number in (8, 9):
         land_day(source, number)
-    staged, tables = take(settings, 9)
-    assert tables["orders"].partitions == (day(8).key, day(9).key)
-    assert staged.reused == 2 * 5
+    staged, tables = take(settings, 9)  # nothing ran for day 8
+    assert tables["orders"].partitions == (day(7).key, day(8).key, day(9).key)
+    assert tables["rates"].partitions == (day(8).key, day(9).key)
+    assert staged.reused == 4 + 5
+
+
+def test_labels_that_were_read_late_enough_are_not_read_again(settings, source):
+    for number in (8, 9):
+        land_day(source, number)
+        validate(settings, take(settings, number)[0])
+    land_day(source, 10)
+    _, tables = take(settings, 10)
+    assert tables["orders"].partitions == (day(9).key, day(10).key)
 
 
 def test_a_day_that_landed_twice_is_staged_once_and_the_repeats_are_counted(settings, source):

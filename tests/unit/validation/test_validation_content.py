@@ -1,6 +1,7 @@
 """The checks of the rows that GX has no word for."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -70,6 +71,23 @@ def test_rows_are_compared_with_the_same_weekday_where_there_are_two(make_batch,
     check = only(batch, Suite("flights", row_count=rule), "row_count")
     assert check.success is success
     assert "median 10 of 2 intervals of the same weekday" in check.message
+
+
+def test_weekdays_are_those_of_the_schedules_zone_when_clocks_change(make_batch):
+    london = ZoneInfo("Europe/London")
+
+    def midnight(year: int, month: int, number: int) -> datetime:
+        return datetime(year, month, number, tzinfo=london).astimezone(UTC)
+
+    monday = Interval(start=midnight(2024, 4, 1), end=midnight(2024, 4, 2))  # it began on Sunday, 23:00 UTC
+    mondays = tuple(PastCount(midnight(2024, 3, number), 10) for number in (4, 11, 18, 25))
+    sundays = tuple(PastCount(midnight(2024, 3, number), 1000) for number in (3, 10, 17, 24))
+    batch = make_batch(interval=monday, past=mondays + sundays, zone=london)
+
+    check = only(batch, Suite("flights", row_count=RowCountRule()), "row_count")
+
+    assert check.success
+    assert "median 10 of 4 intervals of the same weekday" in check.message
 
 
 def test_rows_are_compared_with_all_days_where_the_weekday_has_only_one(make_batch):

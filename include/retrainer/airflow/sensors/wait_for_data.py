@@ -71,8 +71,8 @@ class WaitForDataSensor(BaseSensorOperator):
         except RetrainerError as error:
             raise as_task_failure(error, context) from error
 
-    def look_again(self, context: Context, _: "JsonValue", deadline: str) -> "dict[str, JsonValue]":
-        """Look in a container once more, after a while.
+    def look_again(self, context: Context, event: "JsonValue", deadline: str) -> "dict[str, JsonValue]":  # noqa: ARG002
+        """Look in a container once more, after a while. `event` is the trigger's, which Airflow gives by that name.
 
         Raises:
             AirflowFailException, AirflowException, AirflowSkipException: as `execute`.
