@@ -4,20 +4,26 @@ import asyncio
 import gc
 import json
 import logging
+import math
 import shutil
 import weakref
 
+import numpy as np
 import pytest
 
-from retrainer.contracts import Assignment, Refusal
+from retrainer.contracts import Assignment, InputField, Refusal
 from retrainer.serving import swap
+from retrainer.serving.ask import Versions
 from retrainer.serving.loading import Loaded
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, SPEC_FILE, copy_name, seal
 from retrainer.serving.metrics import Metrics
+from retrainer.serving.predictor import complete, missing_values
 from retrainer.serving.slot import Slots
 from retrainer.serving.supply.messages import Supplied, wanted_versions
 from retrainer.serving.swap import Swapper
-from tests.serving.world import Made, flight_spec
+from retrainer.serving.tools import Tools
+from tests.serving.flights import FLIGHT, body_of, flight
+from tests.serving.world import Api, Known, Made, flight_spec
 from tests.worlds import PROJECT
 
 MODEL = "flight_delay"
@@ -189,6 +195,50 @@ def test_a_split_is_known_by_fields_of_both_versions_and_only_the_champion_s_hav
     fields = {field.name: field.required for field in world.slot.line.parser.fields}
     assert fields["gate"] is False
     assert {name for name, required in fields.items() if required} == {f.name for f in spec.fields if f.required}
+
+
+def with_shop(version, role, **types):
+    """The example's version, whose records also say which shop: as keys, or as what it reads."""
+    spec = flight_spec(version, entity=["shop_no"])
+    more = [
+        InputField(name=name, type=kind, required=role == "input", role=role, example=None)
+        for name, kind in ({"store": "string", "shop_no": "integer"} | types).items()
+    ]
+    return spec.model_copy(update={"fields": (*spec.fields, *more)})
+
+
+def test_what_is_a_key_to_the_champion_reaches_a_version_on_trial_that_reads_it(world):
+    specs = {1: with_shop(1, "key"), 2: with_shop(2, "input"), 3: with_shop(3, "input", store="float")}
+    world.loads.specs = specs
+    world.carry_out(1, 1, split={"version": 2, "percent": 50}, shadow=3)
+    line = world.slot.line
+    sent = [flight(store="A1", shop_no=2**60 + 1), flight(store=None), FLIGHT]
+    records = line.parser.parse(body_of(*sent))
+    versions = Versions(world.slot, line, Tools(None, None, Known(), world.metrics))
+
+    def read(version):
+        columns = complete(versions.known(records, specs[version]), missing_values(specs[version].fields))
+        return [columns[name].tolist() for name in ("store", "shop_no") if name in columns]
+
+    assert line.parser.fields == specs[1].fields, "clients send what they have always sent"
+    assert read(1) == []
+    assert str(read(2)) == str([["A1", None, None], [float(2**60), math.nan, math.nan]])
+    assert str(read(3)) == str([[math.nan] * 3, [float(2**60), math.nan, math.nan]]), "a text is no number"
+    assert records.keys["shop_no"].tolist() == [2**60 + 1, None, None], "splits and the log have every digit"
+
+
+def test_the_log_of_a_trial_has_keys_as_they_were_sent(world, tmp_path):
+    world.loads.specs = {1: with_shop(1, "key"), 2: with_shop(2, "input")}
+    world.carry_out(1, 1, split={"version": 2, "percent": 50}, shadow=2)
+    api = Api(tmp_path, slots=world.slots)
+    shops = range(2**60, 2**60 + 20)
+    with api.client() as client:
+        body = body_of(*(flight(shop_no=shop) for shop in shops))
+        answer = client.post(f"/v1/models/{MODEL}/predict", content=body, headers={"content-type": "application/json"})
+
+    assert {each["version"] for each in answer.json()["predictions"]} == {1, 2}
+    assert sorted(shop for batch in api.log.batches for shop in batch.columns["shop_no"]) == list(shops)
+    assert [columns["shop_no"].dtype for _, columns, _ in api.shadows.copies] == [np.float64, np.float64]
 
 
 def test_a_ledger_that_ends_earlier_is_not_followed(world, caplog):

@@ -13,13 +13,16 @@ from retrainer.online.file import Numbers, Objects, TableFile, TableName, Times,
 _MISSING = -1
 """Place of what is not known; every column has an end that is missing."""
 
+_NOT_A_TIME = int(np.iinfo(np.int64).min)
+
 
 class Rows(dict[str, list[Any]]):
-    """The columns of a request as lists, each made when it is first asked for; times as microseconds since 1970."""
+    """The columns and keys of a request as lists, each made when first asked for; times as microseconds since 1970."""
 
-    def __init__(self, columns: Columns, now: int) -> None:
+    def __init__(self, columns: Columns, keys: Columns, now: int) -> None:
         super().__init__()
-        self._columns = columns
+        self._columns = {**columns, **keys} if keys else columns
+        self._keys = keys
         self._now = now
         self.count = number_of_rows(columns)
 
@@ -31,8 +34,12 @@ class Rows(dict[str, list[Any]]):
         return listed
 
     def times(self, name: str) -> list[int]:
-        """The times in a column; where there is no such column, now."""
-        return self[name] if name in self._columns else [self._now] * self.count
+        """The times in a column; where there is no such column, and where a key was left out, now."""
+        if name not in self._columns:
+            return [self._now] * self.count
+        if name not in self._keys:
+            return self[name]
+        return [self._now if moment == _NOT_A_TIME else moment for moment in self[name]]
 
 
 class IndexedTable:
@@ -93,7 +100,7 @@ def _listed(values: Values) -> list[Any]:
         case Numbers(data):
             return [*np.frombuffer(data, "<f8").tolist(), np.nan]
         case Times(data):
-            return [*np.frombuffer(data, "<i8").tolist(), int(np.iinfo(np.int64).min)]
+            return [*np.frombuffer(data, "<i8").tolist(), _NOT_A_TIME]
         case Objects(data):
             return [*data, None]
 

@@ -87,11 +87,11 @@ class OnlineTables:
         Args:
             columns: one value a row, text as str or None, time as datetime64, number as float64.
             missing: by column the rows whose value is to be looked up.
-            keys: further columns that may be looked up by.
+            keys: further columns that may be looked up by; an event time that is missing among them is now.
             definitions: those of the version that is to answer; without them the newest tables are taken.
         """
         filled = dict(columns)
-        rows = Rows({**columns, **keys} if keys else columns, now=int(self._clock() * 1e6))
+        rows = Rows(columns, keys, now=int(self._clock() * 1e6))
         for table in self._loaded.chosen(definitions):
             wanted = [name for name in table.columns if name in missing]
             if wanted:

@@ -18,7 +18,7 @@ from retrainer.columns import Columns
 from retrainer.contracts import ServingSpec, Source
 from retrainer.serving.failures import where_it_failed
 from retrainer.serving.predictor import Predictor
-from retrainer.serving.record_columns import ParsedRecords
+from retrainer.serving.record_columns import ParsedRecords, with_keys
 from retrainer.serving.slot import Line, Slot
 from retrainer.serving.together import Values
 from retrainer.serving.tools import Tools
@@ -84,13 +84,19 @@ class Versions:
         return await self.champion(records)
 
     def known(self, records: ParsedRecords, spec: ServingSpec) -> Columns:
-        """The columns of `records` with what is known now of what was not sent, as the version of `spec` defines it."""
+        """The columns of `records` with what is known now of what was not sent, as the version of `spec` defines it.
+
+        What is only a key to the champion is a column for a version on trial that reads it.
+        """
+        columns = records.columns
+        if spec is not self.line.parser.spec:
+            columns = with_keys(columns, records.keys, spec.fields)
         if not records.missing:
-            return records.columns
+            return columns
         tools = self._tools
         return tools.online.fill(
             self.slot.model,
-            records.columns,
+            columns,
             records.missing,
             keys=records.keys,
             definitions=tools.definitions.of(spec),

@@ -113,6 +113,26 @@ class ColumnLayout:
         return arrays, {name: arrays.pop(name) for name in self._keys}
 
 
+def with_keys(columns: Columns, keys: Columns, fields: Sequence[InputField]) -> Columns:
+    """`columns` with those of `keys` that are more than a key to the version whose `fields` these are.
+
+    What is not of the type that the version reads is left out. Whole numbers become float64, as its other numbers.
+    """
+    read = {field.name: _kind(field) for field in fields if field.role != "key" and field.name in keys}
+    found = {name: _as_kind(keys[name], kind) for name, kind in read.items()}
+    return {**columns, **{name: values for name, values in found.items() if values is not None}} if found else columns
+
+
+def _as_kind(values: NDArray[Any], kind: str) -> NDArray[Any] | None:
+    """A key as an array of `kind`; None where it holds something else."""
+    if values.dtype.kind != "O" or kind == "M":
+        return values if values.dtype.kind == kind else None
+    wanted = str if kind == "O" else int
+    if not all(value is None or isinstance(value, wanted) for value in values):
+        return None
+    return values if kind == "O" else values.astype(np.float64)
+
+
 def _at(rows: NDArray[np.intp], table: Columns) -> dict[str, NDArray[Any]]:
     return {name: column[rows] for name, column in table.items()}
 

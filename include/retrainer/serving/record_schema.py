@@ -15,7 +15,8 @@ _ROLES = {
     "input": "Has to be sent; null where it is not known.",
     "looked_up": "Looked up where it is not sent; null: not known.",
     "window": "Taken from the online table where it is not sent; null: not known.",
-    "key": "Says which row it is: kept with the prediction, and the same version answers for it as long as it serves.",
+    "key": "Says which row it is: what is looked up goes by it, it is kept with the prediction, or the same version "
+    "answers for it as long as it serves.",
 }
 
 

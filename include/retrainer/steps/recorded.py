@@ -1,6 +1,5 @@
 """What the registry says of a version: which data it was trained on, by which declaration, and what came out."""
 
-import json
 from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -8,10 +7,9 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from retrainer.config.declaration import ModelConfig
 from retrainer.contracts import Interval, StepRequest, TableRef, TrainedModel, UtcDatetime
 from retrainer.errors import BadDataError, ConfigurationError
-from retrainer.registry import ARCHIVED, RunRecord, Tracking, Version, Versions, download, find_run
+from retrainer.registry import ARCHIVED, RunRecord, Tracking, Version, Versions, find_run
+from retrainer.steps.saved_declaration import not_whole, saved_declaration
 from retrainer.steps.train import RESULT_TAG
-
-CONFIG_FILE = "config.json"
 
 _REFS = TypeAdapter(tuple[TableRef, ...])
 _MOMENT = TypeAdapter(UtcDatetime)
@@ -46,8 +44,8 @@ def read_recorded(tracking: Tracking, model: str, number: int) -> Recorded:
     version = kept_version(versions, model, number)
     run = find_run(tracking, version.run_id) if version.run_id else None
     if run is None or RESULT_TAG not in run.tags:
-        raise _not_whole(version, f"run {version.run_id or '(none)'}, or its tag {RESULT_TAG}, is gone")
-    declared, config = _declaration(tracking, version)
+        raise not_whole(version, f"run {version.run_id or '(none)'}, or its tag {RESULT_TAG}, is gone")
+    declared, config = saved_declaration(tracking, version)
     features, snapshot = pinned_tables(version)
     return Recorded(
         version=version,
@@ -90,22 +88,7 @@ def pinned_tables(version: Version) -> tuple[TableRef, tuple[TableRef, ...]]:
         features = TableRef.from_json(version.tags.get("retrainer.features", ""))
         return features, _REFS.validate_json(version.tags.get("retrainer.snapshot", ""))
     except ValidationError as error:
-        raise _not_whole(version, "tag retrainer.features or retrainer.snapshot names no data") from error
-
-
-def _declaration(tracking: Tracking, version: Version) -> tuple[dict[str, JsonValue], ModelConfig]:
-    kept = download(tracking, version.run_id, CONFIG_FILE)
-    if kept is None:
-        raise _not_whole(version, f"run {version.run_id} has no {CONFIG_FILE}")
-    try:
-        declared = json.loads(kept)
-        return declared, ModelConfig.model_validate(declared)
-    except (ValueError, ValidationError) as error:
-        raise ConfigurationError(
-            f"{CONFIG_FILE} of v{version.version} of {version.name} is no declaration that this software understands: "
-            f"{error}",
-            hint=f"Check out commit {version.tags.get('retrainer.commit') or '(unknown)'}, which made it.",
-        ) from error
+        raise not_whole(version, "tag retrainer.features or retrainer.snapshot names no data") from error
 
 
 def _request(version: Version, config: ModelConfig, declared: dict[str, JsonValue]) -> StepRequest:
@@ -114,7 +97,7 @@ def _request(version: Version, config: ModelConfig, declared: dict[str, JsonValu
         interval = Interval.model_validate({"start": start, "end": end})
         as_of = _MOMENT.validate_python(version.tags.get("retrainer.as_of"))
     except ValidationError as error:
-        raise _not_whole(version, "tag retrainer.interval or retrainer.as_of names no time") from error
+        raise not_whole(version, "tag retrainer.interval or retrainer.as_of names no time") from error
     return StepRequest(
         step="train",
         model=version.name,
@@ -124,7 +107,3 @@ def _request(version: Version, config: ModelConfig, declared: dict[str, JsonValu
         seed=config.seed,
         run_id=f"rebuild of v{version.version}",
     )
-
-
-def _not_whole(version: Version, why: str) -> BadDataError:
-    return BadDataError(f"the record of v{version.version} of {version.name} is not whole: {why}")

@@ -11,11 +11,13 @@ from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.config.schedule import Schedule
 from retrainer.contracts import Interval, OnlineRefresh, OnlineTable, StepRequest
+from retrainer.errors import RetrainerError
 from retrainer.features import FeatureTables, known_lookups, known_windows
 from retrainer.snapshots import DataPlace, connect, partition_counts
 from retrainer.sources import open_engine
 from retrainer.sources.extract import OpenSource, open_source
 from retrainer.steps.inputs import declaration
+from retrainer.steps.other_definitions import OtherDefinition, other_definitions
 from retrainer.steps.publish_online import LATE, OnlinePlace, intervals_now, needed_since
 from retrainer.steps.source_rows import read_rows
 
@@ -29,6 +31,9 @@ def run(request: StepRequest, settings: RuntimeSettings) -> OnlineRefresh:
     training run, and all of their rows are of their declared types. Until then what was published before stays. Of a
     look-up, rows that are not of their declared types are left out, and so are intervals that were set aside.
 
+    What the champion, a version on trial or the one that a rollback goes to defines otherwise is published as well, by
+    the declaration that was saved with it. Where that cannot be done, the log says so.
+
     Raises:
         SourceUnavailableError: the source did not answer.
         BadDataError: a declared table or column is not in the source, or is of another type. What is there stays.
@@ -39,9 +44,32 @@ def run(request: StepRequest, settings: RuntimeSettings) -> OnlineRefresh:
     if over:
         _LOG.info("nothing to refresh: %s", over)
         return OnlineRefresh(tables=(), message=over)
+    refreshed = [_refresh(config, request, settings)]
+    refreshed += [_of_version(each, request, settings) for each in other_definitions(config, settings)]
+    return OnlineRefresh(
+        tables=tuple(table for each in refreshed for table in each.tables),
+        left_out=sum(each.left_out for each in refreshed),
+        message="; ".join(each.message for each in refreshed if each.message),
+    )
+
+
+def _refresh(config: ModelConfig, request: StepRequest, settings: RuntimeSettings) -> OnlineRefresh:
     engine = open_engine(config.source, connection_url=settings.connection_url, root=settings.project_root)
     with open_source(engine, config.source) as source, connect() as connection:
         return _Refresh(config, request.as_of, settings.data_uri, source, connection).refresh()
+
+
+def _of_version(other: OtherDefinition, request: StepRequest, settings: RuntimeSettings) -> OnlineRefresh:
+    """Publish what a version defines otherwise. Its source may have changed since: that fails nothing else."""
+    try:
+        refreshed = _refresh(other.config, request, settings)
+    except (RetrainerError, duckdb.Error) as error:
+        problem = str(error).partition("\n")[0]
+        message = f"what v{other.version} defines otherwise stays as it is: {problem}"
+        _LOG.warning("%s", message)
+        return OnlineRefresh(tables=(), message=message)
+    message = f"v{other.version}: {refreshed.message}" if refreshed.message else ""
+    return refreshed.model_copy(update={"message": message})
 
 
 @dataclass(frozen=True)

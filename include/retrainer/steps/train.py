@@ -25,6 +25,7 @@ from retrainer.saved import Extra, ModelFacts
 from retrainer.steps.examples import read_examples
 from retrainer.steps.inputs import declaration, result_of
 from retrainer.steps.provenance import Provenance, models_folder, provenance, training_identity
+from retrainer.steps.saved_declaration import CONFIG_FILE
 from retrainer.steps.served_artifact import export_fitted
 from retrainer.steps.tracking import connect_tracking
 from retrainer.training import Examples, Trial, check_examples, examples_digest, fit, search_parameters
@@ -139,7 +140,7 @@ def _log(
         curve=(f"training_{config.evaluation.metric}", curve),
     )
     log_inputs(tracking, trained.run_id, {"features": features.table, **{ref.table: ref for ref in features.snapshot}})
-    upload(tracking, trained.run_id, {"config.json": canonical_json(config.model_dump(mode="json"))})
+    upload(tracking, trained.run_id, {CONFIG_FILE: canonical_json(config.model_dump(mode="json"))})
 
 
 def _tags(request: StepRequest, config: ModelConfig, made_by: Provenance, identity: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from retrainer.config.features import lookup_column
 from retrainer.config.source import ColumnType
 from retrainer.contracts import InputField, ServingSpec
 from retrainer.errors import BadDataError
+from retrainer.online import key_columns
 from retrainer.registry import RUNTIME, RUNTIME_NOTE, Version
 from retrainer.saved import CODE, EXTRA, MODEL_FILE, ONNX_FILE, read_facts, read_sample
 from retrainer.serving.local_copy import CHECKS_FILE, SPEC_FILE, Checks, Sample
@@ -67,7 +68,7 @@ def write_copy(files: Path, folder: Path, version: Version) -> None:
 
 
 def record_fields(config: ModelConfig, sample: Columns) -> tuple[InputField, ...]:
-    """The fields of a record of `config`: inputs, looked-up columns, windows, keys and what a split goes by.
+    """The fields of a record of `config`: inputs, looked-up columns, windows, keys, what a split and look-ups go by.
 
     Only the inputs have to be sent. Examples are values of `sample`, the columns that the model was handed in training.
     """
@@ -87,7 +88,8 @@ def record_fields(config: ModelConfig, sample: Columns) -> tuple[InputField, ...
     fields += [InputField(name=name, type="float", required=False, role="window") for name in features.windows]
     named = {field.name for field in fields}
     entity = config.serving.entity if config.serving else ()
-    keys = [name for name in dict.fromkeys((*rows.key, *entity)) if name not in named and name in rows.columns]
+    wanted = dict.fromkeys((*rows.key, *entity, *key_columns(config)))
+    keys = [name for name in wanted if name not in named and name in rows.columns]
     fields += [InputField(name=name, type=rows.columns[name], required=False, role="key") for name in keys]
     return tuple(field.model_copy(update={"example": _example(field, sample)}) for field in fields)
 
