@@ -89,3 +89,20 @@ def test_a_killed_step_that_is_retried_ends_in_the_same_state(step, at, prepared
     for name in STEPS[STEPS.index(step) :]:
         results[name] = prepared.world.run(name, SECOND, results)
     assert prepared.world.state() == prepared.undisturbed
+
+
+@pytest.mark.parametrize(
+    "at", ["after retrainer.steps.train:store_model", "before retrainer.steps.train:upload"], ids=["stored", "logged"]
+)
+def test_a_killed_training_does_not_hide_the_one_that_finished_after_it(at, prepared):
+    """MLflow has the killed run as FINISHED: its model was stored, its result was not."""
+    prepared.go_back_to("train")
+    results = {"build_features": prepared.results["build_features"]}
+    assert run_killed(prepared.world, prepared.world.request("train", SECOND, results), at=at) == -9
+    states = []
+    for _ in range(3):
+        for name in STEPS:
+            results[name] = prepared.world.run(name, SECOND, results)
+        states.append((results["train"], results["register"].version, prepared.world.state()))
+    assert states[0][2] == prepared.undisturbed
+    assert states[1:] == [states[0], states[0]]
