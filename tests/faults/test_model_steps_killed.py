@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from retrainer.contracts import StepName, StepRequest
+from retrainer.steps.catalog import load_step
 from tests.worlds import World, run_killed, small_config
 
 FIRST = datetime(2013, 6, 3, 4, tzinfo=UTC)
 SECOND = datetime(2013, 6, 10, 4, tzinfo=UTC)
-STEPS = ("train", "compare", "register", "deploy")
+STEPS: tuple[StepName, ...] = ("train", "compare", "register", "deploy")
 
 
 @dataclass
@@ -43,6 +45,13 @@ def copy_database(source: Path, target: Path) -> None:
         origin.backup(copy)
 
 
+def run_from_text(world: World, step: StepName, results: dict[str, Any]) -> Any:
+    """Run a step of the second release here, from its request's text as the killed process gets it: the order of the
+    columns, and so the identity of the training, is that of the text."""
+    request = StepRequest.from_json(world.request(step, SECOND, results).to_json())
+    return load_step(step)(request, world.settings)
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
@@ -55,7 +64,7 @@ def prepared(tmp_path_factory):
     made.results["build_features"] = made.world.features(SECOND, signal=-3.0, seed=1)
     for step in STEPS:
         made.keep(step)
-        made.results[step] = made.world.run(step, SECOND, made.results)
+        made.results[step] = run_from_text(made.world, step, made.results)
     made.undisturbed = made.world.state()
     yield made
     os.chdir(before)
@@ -87,5 +96,22 @@ def test_a_killed_step_that_is_retried_ends_in_the_same_state(step, at, prepared
     results = {name: prepared.results[name] for name in ("build_features", *earlier)}
     assert run_killed(prepared.world, prepared.world.request(step, SECOND, results), at=at) == -9
     for name in STEPS[STEPS.index(step) :]:
-        results[name] = prepared.world.run(name, SECOND, results)
+        results[name] = run_from_text(prepared.world, name, results)
     assert prepared.world.state() == prepared.undisturbed
+
+
+@pytest.mark.parametrize(
+    "at", ["after retrainer.steps.train:store_model", "before retrainer.steps.train:upload"], ids=["stored", "logged"]
+)
+def test_a_killed_training_does_not_hide_the_one_that_finished_after_it(at, prepared):
+    """MLflow has the killed run as FINISHED: its model was stored, its result was not."""
+    prepared.go_back_to("train")
+    results = {"build_features": prepared.results["build_features"]}
+    assert run_killed(prepared.world, prepared.world.request("train", SECOND, results), at=at) == -9
+    states = []
+    for _ in range(3):
+        for name in STEPS:
+            results[name] = run_from_text(prepared.world, name, results)
+        states.append((results["train"], results["register"].version, prepared.world.state()))
+    assert states[0][2] == prepared.undisturbed
+    assert states[1:] == [states[0], states[0]]

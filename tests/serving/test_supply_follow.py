@@ -7,10 +7,13 @@ import pytest
 
 from retrainer.errors import TrackingUnavailableError
 from retrainer.ledger import Ledger
+from retrainer.registry import DIGEST, Version
 from retrainer.serving.local_copy import ASSIGNMENT_FILE, SPEC_FILE, seal
+from retrainer.serving.supply.copies import Copies as RealCopies
 from retrainer.serving.supply.copies import Provided, Wanted
 from retrainer.serving.supply.follow import Follower
 from retrainer.serving.supply.outages import Outages
+from tests.ports import free_ports
 from tests.serving.world import flight_spec
 from tests.unit.ledger.entries import MODEL, new_entry
 
@@ -18,16 +21,20 @@ DOWN = "MLflow failed while downloading: connection refused"
 
 
 class Copies:
-    """Provides versions out of a folder; `down`: the registry is; `refused`: why a version is."""
+    """Provides versions out of a folder; `down`: the registry is; `unforeseen`: what goes wrong; `refused`: why a
+    version is."""
 
     def __init__(self, folder):
         self.folder = folder
         self.down = False
+        self.unforeseen = None
         self.refused = {}
         self.asked = []
 
     def provide(self, wanted: Wanted) -> Provided:
         self.asked.append(wanted.version)
+        if self.unforeseen:
+            raise self.unforeseen
         if self.down:
             raise TrackingUnavailableError(f"{DOWN}\nmore")
         folder = self.folder / MODEL / f"v{wanted.version}-abc"
@@ -122,6 +129,45 @@ def test_while_the_registry_is_down_it_is_said_once_and_the_version_follows_late
         f"the registry is down; the server goes on with what it has: {DOWN}",
         "the registry is back",
     ]
+
+
+def test_an_error_that_nobody_foresaw_is_said_and_the_version_follows_later(ledger, follower, copies, said, caplog):
+    copies.unforeseen = LookupError("no such page")
+    append(ledger, "promote", 4, after=0)
+    look(follower, lambda: len(copies.asked) >= 2)
+    assert said == []
+    assert caplog.text.count("the registry is down") == 1
+    assert f"{MODEL} v4 cannot be fetched: LookupError: no such page" in caplog.text
+    copies.unforeseen = None
+    look(follower, lambda: said)
+    assert said[0].folders == {4: "v4-abc"}
+
+
+class Registered:
+    """A registry whose versions have their files on S3."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def get(self, number):
+        self.asked += 1
+        return Version(MODEL, number, "s3://bucket/model", "a run", {DIGEST: "d" * 64})
+
+
+def test_a_store_of_artifacts_that_cannot_be_reached_is_asked_again(tmp_path, ledger, said, caplog, monkeypatch):
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "tests")
+    registered, url = Registered(), f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    copies = RealCopies(tmp_path / "serving", lambda _: registered, None, before=lambda _: None)
+    follower = Follower(url, tmp_path / "serving", copies, say=said.append, outages=Outages())
+    append(ledger, "promote", 4, after=0)
+    look(follower, lambda: registered.asked >= 3, seconds=60)
+    assert said == []
+    assert caplog.text.count("the registry is down") == 1
+    assert "MLflow failed while downloading s3://bucket/model: " in caplog.text
+    assert "Could not connect to the endpoint URL" in caplog.text
 
 
 def test_a_model_that_is_served_is_switched_off_though_its_version_cannot_be_had(ledger, follower, copies, said):

@@ -3,7 +3,7 @@
 from retrainer.deployment.level import broken_level, in_numbers
 from retrainer.deployment.progress import Progress, is_wanted, progress
 from retrainer.deployment.recorded import recorded_digest
-from retrainer.deployment.rules import Challenger, Plan, plan_release, way_of
+from retrainer.deployment.rules import Challenger, Plan, held_back, plan_release, way_of
 from retrainer.deployment.standing import Standing, percent_of, standing, standings
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Progress",
     "Standing",
     "broken_level",
+    "held_back",
     "in_numbers",
     "is_wanted",
     "percent_of",

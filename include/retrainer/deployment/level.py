@@ -8,9 +8,11 @@ def broken_level(level: ServiceLevel, served: ServedVersion, status: ModelStatus
     """What is broken; None where nothing is, or too few requests came to judge by.
 
     An open breaker counts whatever the number of requests, since the rule answers then; not before the version was
-    asked at all: it may have been open when the version was swapped in.
+    asked at all: it may have been open when the version was swapped in. It is the champion's breaker: it says nothing
+    of a version on trial.
     """
-    if status.breaker == "open" and served.requests:
+    is_champion = status.champion is not None and status.champion.version == served.version
+    if is_champion and status.breaker == "open" and served.requests:
         return f"the breaker opened: of {served.requests} requests {served.errors} failed, or too many took too long"
     if served.requests < level.min_requests:
         return None

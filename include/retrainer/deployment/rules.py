@@ -68,6 +68,13 @@ def plan_release(
     return Plan("reject", obstacle) if obstacle else Plan("promote", decision.reason)
 
 
+def held_back(deployment: Deployment, approval: Approval | None) -> str | None:
+    """Why the declaration, as it is now, lets nothing promote a version whose run got `approval`; None: it may be."""
+    if not deployment.automatic:
+        return "deployment.automatic is false"
+    return next(_missing_approval(approval), None) if deployment.approval == "required" else None
+
+
 def _obstacles(
     challenger: Challenger, now: Standing, deployment: Deployment, approval: Approval | None, *, way: Way
 ) -> Iterator[str]:

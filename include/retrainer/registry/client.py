@@ -1,6 +1,7 @@
 """The connection to the MLflow tracking server, with bounded waiting, and the translation of its errors."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,9 +62,18 @@ def connect(uri: str, *, timeout_seconds: int, retries: int) -> Tracking:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Errors of MLflow and of its HTTP client, as TrackingUnavailableError that says what was being done."""
+    """Errors of MLflow, its HTTP client and its artifact store, as TrackingUnavailableError that says what was being
+    done."""
     try:
         yield
-    except (MlflowException, requests.RequestException, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (MlflowException, requests.RequestException, OSError, *_artifact_store_errors())):
+            raise
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrackingUnavailableError(f"MLflow failed while {doing}: {first_line}") from error
+
+
+def _artifact_store_errors() -> tuple[type[Exception], ...]:
+    """What the S3 client raises that is no OSError. Where MLflow has not loaded it, it cannot have raised anything."""
+    errors = sys.modules.get("botocore.exceptions")
+    return (errors.BotoCoreError, errors.ClientError) if errors else ()

@@ -35,8 +35,11 @@ class RunRecord:
     parameters: Mapping[str, str]
 
 
-def find_finished_run(tracking: Tracking, model: str, identity: str) -> RunRecord | None:
-    """The run that finished this very request before, if there is one. Runs of it that were killed are marked so."""
+def find_finished_run(tracking: Tracking, model: str, identity: str, *, tag: str = IDENTITY) -> RunRecord | None:
+    """The run that finished this very request before, if there is one. Runs of it that were killed are marked so.
+
+    `tag` is one that it has to carry: `store_model` leaves a run FINISHED, whatever was still to be logged to it.
+    """
     with translated(f"looking for runs of {model}"):
         experiment = tracking.client.get_experiment_by_name(model)
         if experiment is None:
@@ -45,7 +48,7 @@ def find_finished_run(tracking: Tracking, model: str, identity: str) -> RunRecor
         for run in runs:
             if run.info.status == "RUNNING":
                 tracking.client.set_terminated(run.info.run_id, "KILLED")
-        finished = [run for run in runs if run.info.status == "FINISHED"]
+        finished = [run for run in runs if run.info.status == "FINISHED" and tag in run.data.tags]
     return _record(tracking, finished[-1]) if finished else None
 
 

@@ -2,7 +2,8 @@
 
 Its predictions and the champion's, of the same requests, are compared with each other and with the labels that have
 become known since. It is promoted when it passes the test that the gates declare, rejected when it is shown to be
-worse, and stays in the shadow otherwise: then nothing is written. A verdict is released as deploy does it.
+worse, and stays in the shadow otherwise: then nothing is written. It stays there too where the declaration by now lets
+nothing be promoted, or not without an approval that it does not have. A verdict is released as deploy does it.
 """
 
 import logging
@@ -12,8 +13,8 @@ from typing import Literal
 from retrainer.config.declaration import ModelConfig
 from retrainer.config.runtime import RuntimeSettings
 from retrainer.config.serving import Serving
-from retrainer.contracts import Entry, ShadowReview, StepRequest
-from retrainer.deployment import standing
+from retrainer.contracts import Approval, Entry, ShadowReview, StepRequest
+from retrainer.deployment import held_back, standing
 from retrainer.errors import ConfigurationError
 from retrainer.evaluation import PairedDifference
 from retrainer.evaluation.slices import MIN_BLOCKS
@@ -22,7 +23,7 @@ from retrainer.registry import Versions
 from retrainer.snapshots import connect
 from retrainer.steps.inputs import declaration
 from retrainer.steps.mirror import report_moved
-from retrainer.steps.release_candidate import TrialOverError
+from retrainer.steps.release_candidate import APPROVAL, TrialOverError
 from retrainer.steps.release_finish import Production, finish_release
 from retrainer.steps.release_server import Follower, model_server
 from retrainer.steps.release_verdict import Verdict, give_verdict, verdict_on
@@ -82,7 +83,7 @@ class _Review:
             now = standing(self.ledger.entries(model))
             if now.shadow != version or now.champion is None:
                 return _nothing(model, f"no version is in the shadow: v{now.champion} came into production meanwhile")
-            found = self._compare(now.champion)
+            found = self._unless_held_back(self._compare(now.champion))
             log.info("v%d in the shadow: %s: %s", version, found.verdict, found.reason)
             if found.verdict == "unknown":
                 return found
@@ -125,6 +126,16 @@ class _Review:
             gates=judgement.gates,
             **_numbers(judgement.measured),
         )
+
+    def _unless_held_back(self, found: ShadowReview) -> ShadowReview:
+        """The same, but not known yet where a promotion is not the review's to make."""
+        answer = self.trial.evidence.get(APPROVAL)
+        approval = Approval.model_validate(answer) if answer is not None else None
+        obstacle = held_back(self.config.deployment, approval) if found.verdict == "promote" else None
+        if obstacle is None:
+            return found
+        reason = f"{obstacle}; otherwise promoted: {found.reason}"
+        return found.model_copy(update={"verdict": "unknown", "reason": reason})
 
     def _decide(self, found: ShadowReview, verdict: Literal["promote", "reject"]) -> Entry:
         """Write the verdict. A version is promoted only while it gives what it gave when it was trained."""

@@ -46,8 +46,8 @@ def run(request: StepRequest, settings: RuntimeSettings) -> TrainedModel:
     holdout = _examples(config, features, window=features.holdout, known_by=features.as_of)
     identity = training_identity(request, [examples_digest(examples), examples_digest(holdout)], made_by)
     tracking = connect_tracking(settings)
-    before = find_finished_run(tracking, config.name, identity)
-    if before is not None and RESULT_TAG in before.tags:
+    before = find_finished_run(tracking, config.name, identity, tag=RESULT_TAG)
+    if before is not None:
         log.info("this request was trained before: %s", before.url)
         return TrainedModel.from_json(before.tags[RESULT_TAG])
     check_examples(config, examples)

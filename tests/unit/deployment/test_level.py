@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from retrainer.config.serving import ServiceLevel
-from retrainer.contracts import ModelStatus, ServedVersion
+from retrainer.contracts import ModelStatus, ServedVersion, Split
 from retrainer.deployment import broken_level, in_numbers
 
 LEVEL = ServiceLevel(p95_ms=100, max_error_share=0.01, min_requests=20)
@@ -17,7 +17,8 @@ def served(requests: int, errors: int = 0, p95_ms: float | None = 12.34) -> Serv
 
 
 def problem(version: ServedVersion, breaker: str = "closed") -> str | None:
-    return broken_level(LEVEL, version, ModelStatus(model="m", sequence=7, ready=True, breaker=breaker))
+    status = ModelStatus(model="m", sequence=7, ready=True, champion=version, breaker=breaker)
+    return broken_level(LEVEL, version, status)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,18 @@ def test_an_open_breaker_breaks_it_whatever_the_number_of_requests() -> None:
 @pytest.mark.parametrize(("requests", "breaker"), [(0, "open"), (5, "half_open")])
 def test_a_breaker_that_was_open_before_or_is_being_tried_does_not(requests: int, breaker: str) -> None:
     assert problem(served(requests), breaker) is None
+
+
+@pytest.mark.parametrize("on_trial", ["split", "shadow", "the rule answers"])
+def test_the_champions_breaker_says_nothing_of_a_version_on_trial(on_trial: str) -> None:
+    champion = served(300, errors=200).model_copy(update={"version": 3})
+    places = {
+        "split": {"champion": champion, "split": Split(version=4, percent=1), "split_version": served(3)},
+        "shadow": {"champion": champion, "shadow": served(3)},
+        "the rule answers": {"split": Split(version=4, percent=1), "split_version": served(3)},
+    }
+    status = ModelStatus(model="m", sequence=7, ready=True, breaker="open").model_copy(update=places[on_trial])
+    assert broken_level(LEVEL, served(3), status) is None
 
 
 def test_what_was_counted_in_words() -> None:

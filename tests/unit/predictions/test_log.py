@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from retrainer.predictions import PredictionLog
+from retrainer.predictions import log as module
 from retrainer.predictions.frames import Numbers, Objects, Times
 from retrainer.predictions.segments import SUFFIX, Limits, closed_segments
 from tests.unit.predictions.batches import MODEL, batch, frames_in, ids_in, until
@@ -227,8 +228,8 @@ def test_a_disk_that_takes_no_more_is_said_once_and_what_fits_into_memory_is_wri
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["4", "5", "7"]
     assert ids_in(tmp_path / MODEL) == ["before", *(f"while-{n}" for n in range(5)), "after"]
-    assert done.stderr.count("predictions cannot be logged") == 1
-    assert done.stderr.count("predictions are logged again; 4 rows were lost so far") == 1
+    assert done.stderr.count(f"predictions of {MODEL} cannot be logged") == 1
+    assert done.stderr.count(f"predictions of {MODEL} are logged again; 4 rows were lost so far") == 1
 
 
 def test_segments_that_nobody_collects_do_not_fill_the_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -242,7 +243,32 @@ def test_segments_that_nobody_collects_do_not_fill_the_disk(tmp_path: Path, capl
 
     assert ids_in(tmp_path / MODEL) == ["a"]
     assert "1 bytes of predictions wait to be collected" in caplog.text
-    assert caplog.text.count("predictions cannot be logged") == 1
+    assert caplog.text.count(f"predictions of {MODEL} cannot be logged") == 1
+
+
+def test_a_model_whose_segments_nobody_collects_costs_the_others_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.05)
+    log = PredictionLog(tmp_path, flush_seconds=0.02, max_rows=5, limits=Limits(segment_bytes=1, folder_bytes=400))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "nobody-collects").write_bytes(bytes(400))
+    for number in range(9):
+        log.append(batch(f"{number}", model="full"))
+    until(lambda: log.failing)
+    log.append(batch("a", "b", "c", "d", "e", model="other"))
+    until(lambda: log.written == 5)
+    time.sleep(0.2)  # several attempts of the other one
+
+    assert (log.dropped, log.waiting, log.failing) == (4, 5, True)
+    assert caplog.text.count("cannot be logged") == caplog.text.count("predictions of full cannot be logged") == 1
+    assert "logged again" not in caplog.text
+    (tmp_path / "full" / "nobody-collects").unlink()
+    until(lambda: log.waiting == 0)
+    log.close()
+    assert ids_in(tmp_path / "full") == ["0", "1", "2", "3", "4"]
+    assert ids_in(tmp_path / "other") == ["a", "b", "c", "d", "e"]
+    assert "predictions of full are logged again; 4 rows were lost so far" in caplog.text
 
 
 def test_the_log_is_light() -> None:

@@ -97,6 +97,17 @@ def test_a_finished_run_is_found_by_its_identity_and_a_killed_one_is_marked(trac
     assert find_finished_run(tracking, facts.model, "b" * 64) is None
 
 
+def test_a_finished_run_without_the_tag_does_not_hide_a_later_one_that_has_it(tracking, facts):
+    tags = {"retrainer.identity": facts.identity}
+    with start_run(tracking, facts.model, name="without", tags=tags) as without:
+        pass
+    assert find_finished_run(tracking, facts.model, facts.identity, tag="result") is None
+    with start_run(tracking, facts.model, name="with", tags=tags | {"result": "{}"}) as found:
+        pass
+    assert find_finished_run(tracking, facts.model, facts.identity, tag="result").run_id == found.run_id
+    assert find_finished_run(tracking, facts.model, facts.identity).run_id == without.run_id
+
+
 def test_a_run_whose_block_raises_is_marked_as_failed(tracking, facts):
     with pytest.raises(RuntimeError), start_run(tracking, facts.model, name="test", tags={}) as record:
         raise RuntimeError("in the middle")

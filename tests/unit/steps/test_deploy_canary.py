@@ -115,6 +115,19 @@ def test_the_champions_own_errors_do_not_end_the_trial(served, server):
     assert served.deploy(served.register()).action == "promote"
 
 
+def test_the_champions_open_breaker_does_not_end_the_trial(served, server):
+    during_the_trial(served, lambda: setattr(server, "breaker", "open"))
+
+    def counted(version, now):
+        if now.champion == 3:
+            server.breaker = "closed"  # a new champion has a breaker of its own
+        return {"requests": 100, "errors": 50 if version == 2 else 0}
+
+    server.counted = counted
+    assert served.deploy(served.register()).action == "promote"
+    assert shares(served) == [("split", 3, 10), ("split", 3, 50), ("promote", 3, None)]
+
+
 def test_a_version_that_the_server_refuses_gets_no_traffic(served, server):
     server.refuses[3] = "it crashed"
     release = served.deploy(served.register())

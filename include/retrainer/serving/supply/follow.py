@@ -158,11 +158,18 @@ class _Fetcher:
             except ConnectionError:
                 log.exception("nothing can be tried out any more")
                 os._exit(1)  # the server starts this process again
-            except (RetrainerError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 a thread that died here would fetch no version any more
                 self._not_before[wanted] = time.monotonic() + _PAUSE_SECONDS
-                self._outages.begin("the registry", error)
+                self._outages.begin("the registry", _said_of(wanted, error))
             self._pending.discard(wanted)
             self._on_end()
+
+
+def _said_of(wanted: Wanted, error: Exception) -> Exception:
+    """The error itself where its message says what failed; else one that says it."""
+    if isinstance(error, RetrainerError | OSError):
+        return error
+    return RuntimeError(f"{wanted.model} v{wanted.version} cannot be fetched: {type(error).__name__}: {error}")
 
 
 def _still_holds(at: int, provided: Provided, sequence: int) -> bool:
