@@ -6,58 +6,13 @@ from typing import Any
 
 import pytest
 
-from retrainer.config.serving import ServiceLevel, Serving
+from retrainer.config.serving import Serving
 from retrainer.config.serving import ShadowReview as ReviewSettings
-from retrainer.contracts import Approval, ShadowReview, StepRequest
 from retrainer.errors import UnsafeArtifactError
 from retrainer.steps import shadow_review as step
-from tests.live import as_of, land, log_predictions, make_flights, scores
-from tests.model_server import StandInServer, listening
-from tests.released import Releases
+from tests.live import log_predictions, scores
+from tests.unit.steps.shadow_review.trial import BETTER, FLIGHTS, GOOD, NO_IDEA, SERVING, log_both, request_of, review
 from tests.worlds import run_killed
-
-SERVING = Serving(
-    release="shadow",
-    level=ServiceLevel(watch_seconds=0, p95_ms=100, min_requests=20),
-    review=ReviewSettings(min_rows=200),
-)
-FLIGHTS = make_flights(8, a_day=60)
-NO_IDEA = scores(FLIGHTS, signal=0, seed=1)
-GOOD = scores(FLIGHTS, signal=2, seed=2)
-BETTER = scores(FLIGHTS, signal=4, seed=3)
-
-
-@pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
-
-
-@pytest.fixture
-def served(releases: Releases, server: StandInServer) -> Releases:
-    """A model with v2 in production, v1 before and v3 in the shadow; 480 flights of 8 days have landed."""
-    releases.promote(2)
-    model = releases.served(SERVING, server.url)
-    model.deploy(model.register())
-    assert model.now.shadow == 3
-    land(model.world, FLIGHTS)
-    return model
-
-
-def log_both(model: Releases, *, shadow: Any, champion: Any = GOOD, **options: Any) -> None:
-    log_predictions(model.world, FLIGHTS, champion, version=2, source="model", **options)
-    log_predictions(model.world, FLIGHTS, shadow, version=3, source="shadow", **options)
-
-
-def request_of(model: Releases, *, days: int = 9, run_id: str = "a review", **params: Any) -> StepRequest:
-    request = model.world.request("shadow_review", as_of(days), {}, run_id=run_id)
-    return request.model_copy(update={"params": params})
-
-
-def review(model: Releases, **options: Any) -> ShadowReview:
-    return step.run(request_of(model, **options), model.world.settings)
 
 
 def test_a_version_that_is_better_on_live_traffic_is_promoted_and_served(served, server):
@@ -184,48 +139,6 @@ def test_a_version_that_was_tampered_with_in_the_shadow_is_not_promoted(served):
     with pytest.raises(UnsafeArtifactError, match="the registry says"):
         review(served)
     assert served.actions()[2:] == [("shadow", 3)]
-
-
-def declared(model: Releases, **deployment: Any) -> Releases:
-    """The same model after its owner changed the declaration."""
-    config = model.world.config
-    changed = config.model_copy(update={"deployment": config.deployment.model_copy(update=deployment)})
-    return replace(model, world=replace(model.world, config=changed))
-
-
-@pytest.mark.parametrize(
-    ("deployment", "reason"),
-    [
-        ({"automatic": False}, "deployment.automatic is false"),
-        ({"approval": "required"}, "a promotion of this model needs approval, and no answer came to deploy"),
-    ],
-    ids=["not automatic", "approval required"],
-)
-def test_what_the_declaration_forbids_by_now_is_not_promoted_and_stays_in_the_shadow(served, deployment, reason):
-    log_both(served, shadow=BETTER)
-    found = review(declared(served, **deployment))
-    assert (found.verdict, found.action, found.sequence, found.labelled) == ("unknown", None, None, 480)
-    assert found.reason.startswith(f"{reason}; otherwise promoted: on 241 live predictions with a label")
-    assert served.actions()[2:] == [("shadow", 3)]
-    assert served.now.shadow == 3
-    assert served.aliases()["champion"] == 2
-    assert review(served, run_id="allowed again").action == "promote"
-
-
-def test_what_is_worse_is_rejected_whatever_may_be_promoted(served):
-    log_both(served, shadow=NO_IDEA)
-    assert review(declared(served, automatic=False)).action == "reject"
-
-
-@pytest.mark.parametrize(("approved", "verdict"), [(True, "promote"), (False, "unknown")])
-def test_an_approval_that_the_trial_began_with_is_enough(served, approved, verdict):
-    by = Approval(asked=True, approved=approved, by="ada")
-    served.deploy(served.register(), approval=by)  # v4 takes the place of v3, needing no approval yet
-    assert served.now.shadow == 4
-    log_predictions(served.world, FLIGHTS, GOOD, version=2, source="model")
-    log_predictions(served.world, FLIGHTS, BETTER, version=4, source="shadow")
-    found = review(declared(served, approval="required"))
-    assert (found.verdict, found.version) == (verdict, 4)
 
 
 def test_the_same_run_again_is_the_same_release_and_another_run_finds_nothing_to_review(served):
