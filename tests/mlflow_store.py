@@ -19,7 +19,8 @@ def _empty() -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mlflow.sqlite"
-        client = MlflowClient(f"sqlite:///{path}")
+        uri = f"sqlite:///{path}"
+        client = MlflowClient(uri, registry_uri=uri)  # else the registry is the one that was connected to last
         client.search_experiments()
         client.search_registered_models()
         return path.read_bytes()
