@@ -13,7 +13,7 @@ from retrainer.contracts import Approval, Split
 from retrainer.errors import ModelServerError
 from retrainer.steps import deploy
 from retrainer.steps.release_server import Follower
-from tests.model_server import StandInServer, listening
+from tests.model_server import StandInServer
 from tests.released import Releases
 
 SERVING = Serving(
@@ -21,14 +21,6 @@ SERVING = Serving(
     canary=Canary(percents=(10, 50), step_seconds=1),
     level=ServiceLevel(watch_seconds=0, min_requests=20, p95_ms=100, max_error_share=0.01),
 )
-
-
-@pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
 
 
 @pytest.fixture

@@ -18,14 +18,6 @@ WATCHED = SERVING.model_copy(update={"level": SERVING.level.model_copy(update={"
 
 
 @pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
-
-
-@pytest.fixture
 def served(releases: Releases, server: StandInServer) -> Releases:
     """A model that the server answers for."""
     return releases.served(SERVING, server.url)

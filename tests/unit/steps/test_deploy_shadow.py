@@ -8,18 +8,10 @@ from retrainer.config.serving import ServiceLevel, Serving
 from retrainer.errors import ModelServerError
 from retrainer.steps import deploy
 from retrainer.steps.release_server import Follower
-from tests.model_server import StandInServer, listening
+from tests.model_server import StandInServer
 from tests.released import Releases
 
 SERVING = Serving(release="shadow", level=ServiceLevel(watch_seconds=0))
-
-
-@pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
 
 
 @pytest.fixture

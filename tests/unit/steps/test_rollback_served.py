@@ -3,16 +3,8 @@
 import pytest
 
 from retrainer.config.serving import Serving
-from tests.model_server import StandInServer, listening
+from tests.model_server import StandInServer
 from tests.released import Releases
-
-
-@pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
 
 
 @pytest.fixture

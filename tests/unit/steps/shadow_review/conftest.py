@@ -1,19 +1,11 @@
-"""A version in the shadow of another, and a server that follows the ledger."""
+"""A version in the shadow of another."""
 
 import pytest
 
 from tests.live import land
-from tests.model_server import StandInServer, listening
+from tests.model_server import StandInServer
 from tests.released import Releases
 from tests.unit.steps.shadow_review.trial import FLIGHTS, SERVING
-
-
-@pytest.fixture
-def server(releases: Releases):
-    """The server, and the address at which it answers."""
-    stand_in = StandInServer(releases.world.settings.ledger_url)
-    with listening(stand_in) as stand_in.url:
-        yield stand_in
 
 
 @pytest.fixture
